@@ -1,0 +1,84 @@
+"""Classes too large to list: contents are found by their rank.
+
+Every cell is a space of known size from which any rank can be built at once. A keyed
+permutation scatters the ranks; item ``i`` owns the ``i``-th block of scattered ranks in
+every cell, and takes the first of them that is valid and lies in the split. Blocks do
+not overlap, so the contents of a seed are distinct; they are long enough that one
+without a content is not to be expected in 10^15 items. The key is not drawn again in
+any case: a block without a content is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from benchgen.content import Config, Content, Deal, Public, Reading
+from benchgen.seeding import Draw, digest, hex_key, permuted, split_of, split_share
+
+MISS = 1e-15
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """A class whose cells are spaces.
+
+    ``publics`` yields the public parts of a configuration; ``size`` is the number of
+    ranks of a cell; ``unrank`` builds the content of a rank, or None where that rank is
+    not valid, which it is for at least ``valid`` of any cell's ranks.
+    """
+
+    publics: Callable[[Any], Iterable[Public]]
+    size: Callable[[Any, Any], int]
+    unrank: Callable[[Any, Any, int], Reading | None]
+    valid: float = 1.0
+
+    def capacity(self, task: str, config: Config, split: str) -> int:
+        """How many items one seed has: the scarcest cell's number of blocks."""
+        smallest = min(
+            self.size(config, cell)
+            for public in _publics(self, config)
+            for cell in public.cells
+        )
+        return smallest // self._block(split)
+
+    def deal(self, task: str, config: Config, split: str, seed: int, index: int) -> Deal:
+        """Item ``index``, which is below the capacity."""
+        publics = _publics(self, config)
+        public = publics[Draw(task, config, split, seed, index, "public").below(len(publics))]
+        return Deal(
+            public,
+            lambda option: self._content(task, config, split, seed, index, public.cells[option]),
+        )
+
+    def _block(self, split: str) -> int:
+        return math.ceil(math.log(MISS) / math.log1p(-self.valid * split_share(split)))
+
+    def _content(
+        self, task: str, config: Config, split: str, seed: int, index: int, cell: Hashable
+    ) -> Content:
+        size = self.size(config, cell)
+        block = self._block(split)
+        key = _cell_key(task, config, split, seed, cell)
+        for rank in range(index * block, (index + 1) * block):
+            reading = self.unrank(config, cell, permuted(key, size, rank))
+            if reading is not None:
+                content_key = hex_key(task, reading.canonical)
+                if split_of(content_key) == split:
+                    return Content(
+                        content_key, hex_key(task, "fact", reading.fact), reading.data
+                    )
+        raise RuntimeError(f"{task} {config}: no content for {cell} in block {index} of {split}")
+
+
+@lru_cache(maxsize=256)
+def _publics(source: Ranked, config: Config) -> tuple[Public, ...]:
+    return tuple(source.publics(config))
+
+
+@lru_cache(maxsize=4096)
+def _cell_key(task: str, config: Config, split: str, seed: int, cell: Hashable) -> bytes:
+    return digest(task, config, split, seed, cell, "cell")

@@ -1,0 +1,51 @@
+"""Sheet music: the suite that succeeds SSMR-Bench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchgen.problem import Identity
+from benchgen.sheet_music.notation.abc import write_abc
+from benchgen.sheet_music.score import score_from_json
+from benchgen.suite import Suite
+
+_WRITERS = {"abc": write_abc}
+
+
+def render_text(identity: Identity, notation: str) -> str:
+    """The score in one notation.
+
+    Raises
+    ------
+    KeyError
+        No such notation.
+    """
+    return _WRITERS[notation](score_from_json(identity["score"]))
+
+
+def render_images(identity: Identity) -> tuple[bytes, ...]:
+    """The engraved score: one PNG."""
+    from benchgen.sheet_music.engrave import render_png
+
+    return (render_png(score_from_json(identity["score"])),)
+
+
+def fingerprint() -> Mapping[str, str]:
+    """The libraries that decide the bytes of the pictures."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("verovio", "skia-python", "pillow")}
+
+
+SUITE = Suite(
+    name="sheet_music",
+    title="Sheet music",
+    version="1",
+    licence="Apache-2.0",
+    modalities=("text", "image"),
+    notations=("abc",),
+    render_text=render_text,
+    render_images=render_images,
+    fingerprint=fingerprint,
+    prove="benchgen.sheet_music.proof:prove",
+)

@@ -1,0 +1,1 @@
+"""Writers of the score model, one file a notation."""

@@ -1,0 +1,131 @@
+"""The one score model: what is written on the staff, not what it sounds like.
+
+Conventions
+-----------
+* A ``Note`` stands on a staff position, given by letter and octave (scientific,
+  C4 is middle C, octaves change at C), and bears the sign printed before it,
+  or none. What pitch it has follows from signature and carry: see
+  ``reading.py``.
+* ``sign`` is the printed accidental as a number of semitones: -2 double flat,
+  -1 flat, 0 natural, 1 sharp, 2 double sharp, None no sign.
+* ``value`` is the printed note value as a denominator (1 whole, 2 half, 4
+  quarter, 8 eighth, 16 sixteenth); each dot adds half of what stands before it.
+  ``tuplet`` 3 means three in the time of two; the three events that make up one
+  tuplet stand side by side.
+* ``beam`` is True where the event is beamed to the next one.
+* ``fifths`` counts the sharps (positive) or flats (negative) of the key
+  signature. ``meter`` is (beats, unit), or None where none is printed.
+* ``systems`` tells the engraver after how many bars to begin a new line; it
+  changes nothing in text.
+* One voice, one staff, one clef. Bars count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+CLEFS = ("treble", "bass", "alto", "tenor")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One written note head: a staff position and the sign before it."""
+
+    letter: str
+    octave: int
+    sign: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A note, a chord (notes from low to high) or, without notes, a rest."""
+
+    notes: tuple[Note, ...]
+    value: int
+    dots: int = 0
+    tuplet: int = 0
+    beam: bool = False
+    accent: bool = False
+    above: str | None = None
+
+    @property
+    def duration(self) -> Fraction:
+        """The length in whole notes."""
+        length = Fraction(2 ** (self.dots + 1) - 1, 2**self.dots * self.value)
+        return length * Fraction(2, 3) if self.tuplet == 3 else length
+
+
+Bar = tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A single line of music."""
+
+    bars: tuple[Bar, ...]
+    fifths: int = 0
+    clef: str = "treble"
+    meter: tuple[int, int] | None = None
+    bars_per_system: int = 4
+
+
+def score_to_json(score: Score) -> dict[str, Any]:
+    """A JSON object from which ``score_from_json`` makes an equal score."""
+    return {
+        "clef": score.clef,
+        "fifths": score.fifths,
+        "meter": None if score.meter is None else list(score.meter),
+        "bars_per_system": score.bars_per_system,
+        "bars": [[_event_to_json(event) for event in bar] for bar in score.bars],
+    }
+
+
+def score_from_json(record: Mapping[str, Any]) -> Score:
+    """The score that ``score_to_json`` wrote.
+
+    Raises
+    ------
+    KeyError, TypeError
+        The record is not one of ours.
+    """
+    meter: Sequence[int] | None = record["meter"]
+    return Score(
+        bars=tuple(tuple(_event_from_json(e) for e in bar) for bar in record["bars"]),
+        fifths=record["fifths"],
+        clef=record["clef"],
+        meter=None if meter is None else (meter[0], meter[1]),
+        bars_per_system=record["bars_per_system"],
+    )
+
+
+def _event_to_json(event: Event) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "notes": [[n.letter, n.octave, n.sign] for n in event.notes],
+        "value": event.value,
+    }
+    if event.dots:
+        record["dots"] = event.dots
+    if event.tuplet:
+        record["tuplet"] = event.tuplet
+    if event.beam:
+        record["beam"] = True
+    if event.accent:
+        record["accent"] = True
+    if event.above is not None:
+        record["above"] = event.above
+    return record
+
+
+def _event_from_json(record: Mapping[str, Any]) -> Event:
+    return Event(
+        notes=tuple(Note(letter, octave, sign) for letter, octave, sign in record["notes"]),
+        value=record["value"],
+        dots=record.get("dots", 0),
+        tuplet=record.get("tuplet", 0),
+        beam=record.get("beam", False),
+        accent=record.get("accent", False),
+        above=record.get("above"),
+    )

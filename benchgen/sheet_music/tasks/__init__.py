@@ -1,0 +1,1 @@
+"""The classes of sheet-music problems, one module each, found by looking."""

@@ -1,0 +1,63 @@
+"""Triads and seventh chords by spelling.
+
+Conventions
+-----------
+* The root is found by stacking the letters in thirds; inversion and doubling change
+  neither root nor kind. No sixth, suspended or added-note chords.
+* A member is its number of thirds above the root: 0 root, 1 third, 2 fifth, 3 seventh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling
+
+TRIADS = {
+    "major": (0, 4, 7),
+    "minor": (0, 3, 7),
+    "diminished": (0, 3, 6),
+    "augmented": (0, 4, 8),
+}
+SEVENTHS = {
+    "major seventh": (0, 4, 7, 11),
+    "dominant seventh": (0, 4, 7, 10),
+    "minor seventh": (0, 3, 7, 10),
+    "half-diminished seventh": (0, 3, 6, 10),
+    "diminished seventh": (0, 3, 6, 9),
+    "minor-major seventh": (0, 3, 7, 11),
+    "augmented-major seventh": (0, 4, 8, 11),
+}
+KINDS = {**TRIADS, **SEVENTHS}
+MEMBERS = ("root", "third", "fifth", "seventh")
+_BY_SEMITONES = {pattern: kind for kind, pattern in KINDS.items()}
+
+
+def spell(root: Spelling, kind: str) -> tuple[Spelling, ...]:
+    """The members of a chord, root first. Alterations may pass double signs."""
+    step, alter = root
+    members = []
+    for thirds, size in enumerate(KINDS[kind]):
+        place = step + 2 * thirds
+        natural = 12 * (place // 7) + STEP_SEMITONES[place % 7] - STEP_SEMITONES[step]
+        members.append((place % 7, alter + size - natural))
+    return tuple(members)
+
+
+def name_chord(tones: Sequence[Spelling]) -> tuple[Spelling, str] | None:
+    """Root and kind of a complete chord, in any order; None where there is none."""
+    distinct = set(tones)
+    by_step = dict(distinct)
+    if len(by_step) != len(distinct):
+        return None
+    for root in distinct:
+        stack = [(root[0] + 2 * thirds) % 7 for thirds in range(len(distinct))]
+        if all(step in by_step for step in stack):
+            pattern = []
+            for thirds, step in enumerate(stack):
+                place = root[0] + 2 * thirds
+                natural = 12 * (place // 7) + STEP_SEMITONES[place % 7] - STEP_SEMITONES[root[0]]
+                pattern.append(natural + by_step[step] - root[1])
+            kind = _BY_SEMITONES.get(tuple(pattern))
+            return None if kind is None else (root, kind)
+    return None

@@ -1,0 +1,54 @@
+"""Chords as they stand on the staff: spacing, inversion, and how each tone is written.
+
+Conventions
+-----------
+* A voicing is the chord members (0 root, 1 third, 2 fifth, 3 seventh) from low to high; each
+  stands above the one before it by less than an octave. Nothing is doubled.
+* The lowest tone is put into octave 4; where the chord stands on the staff is chosen
+  later and changes no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from benchgen.sheet_music.theory.pitch import Spelling, signature
+from benchgen.sheet_music.writing import CARRIED, Tone, manners
+
+CLOSE_AND_OPEN = ((0, 1, 2), (0, 2, 1))
+INVERTED_TRIADS = ((1, 2, 0), (1, 0, 2), (2, 0, 1), (2, 1, 0))
+INVERTED_SEVENTHS = ((1, 2, 3, 0), (2, 3, 0, 1), (3, 0, 1, 2))
+ROOTS = tuple((step, alter) for step in range(7) for alter in (-1, 0, 1))
+
+
+def stack(tones: Sequence[Spelling], voicing: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The (place, alteration) of each voice, from low to high."""
+    placed: list[tuple[int, int]] = []
+    for member in voicing:
+        step, alter = tones[member]
+        if not placed:
+            placed.append((28 + step, alter))
+        else:
+            below = placed[-1][0]
+            placed.append((below + (step - below) % 7, alter))
+    return tuple(placed)
+
+
+def writings(
+    placed: Sequence[tuple[int, int]], fifths: int, carry: bool
+) -> Iterator[tuple[Tone, ...]]:
+    """Every way to write the tones; with ``carry``, exactly one of them is carried."""
+    alters = signature(fifths)
+    ways = [manners(alter, alters[place % 7], carry) for place, alter in placed]
+    for hows in product(*ways):
+        if carry and hows.count(CARRIED) != 1:
+            continue
+        yield tuple(
+            Tone(place, alter, how) for (place, alter), how in zip(placed, hows, strict=True)
+        )
+
+
+def lift(tones: Sequence[Tone], octaves: int) -> tuple[Tone, ...]:
+    """The tones moved by whole octaves."""
+    return tuple(tone._replace(place=tone.place + 7 * octaves) for tone in tones)

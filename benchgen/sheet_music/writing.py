@@ -1,0 +1,150 @@
+"""From pitches to what is written: signs, carry, staff, clef.
+
+Conventions
+-----------
+* A ``Tone`` is a pitch and how its alteration is written: ``plain`` (by the signature
+  alone), ``printed`` (a sign before it) or ``carried`` (by the sign of an earlier note at
+  the same staff position in the bar, the *giver*). A tone that the signature
+  already gives is always plain.
+* No other note of the bar stands on a letter whose sign would have to be printed
+  again, so that exactly two things are implicit: signature and carry.
+* The clef and the octave of the whole are chosen here; they change no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from benchgen.seeding import Draw
+from benchgen.sheet_music.score import Event, Note
+from benchgen.sheet_music.theory.pitch import LETTERS, signature
+
+PLAIN, PRINTED, CARRIED = "plain", "printed", "carried"
+_MIDDLE_LINE = {"treble": 34, "bass": 22, "alto": 28, "tenor": 26}
+_CLEFS = {1: ("treble",), 2: ("treble", "bass"), 3: ("treble", "bass")}
+_ALL_CLEFS = ("treble", "bass", "alto", "tenor")
+QUARTER = 4
+
+
+class Tone(NamedTuple):
+    """A pitch and how its alteration is written."""
+
+    place: int
+    alter: int
+    how: str
+
+
+def manners(alter: int, by_signature: int, carry: bool) -> tuple[str, ...]:
+    """How an alteration can be written under a signature."""
+    if alter == by_signature:
+        return (PLAIN,)
+    return (PRINTED, CARRIED) if carry else (PRINTED,)
+
+
+def misread(tone: Tone, by_signature: int, step: str) -> int:
+    """The alteration that a reader gets who skips one kind of step."""
+    if step == "signature" and tone.how == PLAIN:
+        return 0
+    if step == "accidental" or (step == "carry" and tone.how == CARRIED):
+        return by_signature
+    if step == "cancel" and tone.how != PLAIN and tone.alter == 0:
+        return by_signature
+    if step == "double" and abs(tone.alter) == 2:
+        return tone.alter // 2
+    return tone.alter
+
+
+def matters(step: str, tones: Sequence[Tone], fifths: int, answer: object, solve: object) -> bool:
+    """Whether ``solve`` of the alterations misread differs from ``answer``.
+
+    ``step`` may name several kinds, divided by bars: one of them has to matter.
+    """
+    alters = signature(fifths)
+    for kind in step.split("|"):
+        read = tuple(misread(tone, alters[tone.place % 7], kind) for tone in tones)
+        if solve(read) != answer:  # type: ignore[operator]
+            return True
+    return False
+
+
+@cache
+def note(place: int, sign: int | None = None) -> Note:
+    """A written note at an absolute place."""
+    return Note(LETTERS[place % 7], place // 7, sign)
+
+
+def written(tone: Tone) -> Note:
+    """A tone's note head with the sign it bears."""
+    return note(tone.place, tone.alter if tone.how == PRINTED else None)
+
+
+def clefs(level: int) -> tuple[str, ...]:
+    """The clefs of a level."""
+    return _CLEFS.get(level, _ALL_CLEFS)
+
+
+def onto(clef: str, low: int, high: int, level: int, draw: Draw) -> int:
+    """By how many octaves to move places so that they fit the staff of a clef."""
+    middle = _MIDDLE_LINE[clef]
+    # Steps beyond the middle line: 4 is the staff itself, 6 the first ledger line.
+    reach = 5 if level < 3 else 8
+    while True:
+        first = -(-(middle - reach - low) // 7)
+        last = (middle + reach - high) // 7
+        if first <= last:
+            return first + draw.below(last - first + 1)
+        reach += 1
+
+
+def on_staff(low: int, high: int, level: int, draw: Draw) -> tuple[str, int]:
+    """A clef, and by how many octaves to move places so that they fit its staff."""
+    clef = draw.choice(clefs(level))
+    return clef, onto(clef, low, high, level, draw)
+
+
+def clef_for(place: int, level: int, draw: Draw) -> str:
+    """A clef on whose staff an absolute place is not far from the middle."""
+    known = clefs(level)
+    near = [clef for clef in known if abs(place - _MIDDLE_LINE[clef]) <= (5 if level < 3 else 8)]
+    if near:
+        return draw.choice(near)
+    return min(_ALL_CLEFS, key=lambda clef: abs(place - _MIDDLE_LINE[clef]))
+
+
+def bar_around(
+    marked: Iterable[Sequence[Tone]],
+    extra: int,
+    clef: str,
+    draw: Draw,
+    above: str | None = None,
+) -> tuple[Event, ...]:
+    """One bar of quarter notes: the accented events, their givers, and ``extra`` others.
+
+    Each of ``marked`` is a note or a chord (tones from low to high); a word ``above``
+    stands over the first. The others are notes that the signature alone decides, on letters that
+    no marked tone has.
+    """
+    events: list[Event] = []
+    taken: set[int] = set()
+    word = above
+    for tones in marked:
+        taken.update(tone.place % 7 for tone in tones)
+        for tone in tones:
+            if tone.how == CARRIED:
+                giver = Event((note(tone.place, tone.alter),), QUARTER)
+                events.insert(draw.below(len(events) + 1), giver)
+        events.append(Event(tuple(map(written, tones)), QUARTER, accent=True, above=word))
+        word = None
+    middle = _MIDDLE_LINE[clef]
+    free = [place for place in range(middle - 4, middle + 5) if place % 7 not in taken]
+    for place in draw.sample(free, min(extra, len(free))):
+        events.insert(draw.below(len(events) + 1), Event((note(place),), QUARTER))
+    return tuple(events)
+
+
+def staff_places(clef: str) -> tuple[int, ...]:
+    """The places from a step below the staff to a step above it."""
+    middle = _MIDDLE_LINE[clef]
+    return tuple(range(middle - 5, middle + 6))
