@@ -38,12 +38,7 @@ class Ranked:
 
     def capacity(self, task: str, config: Config, split: str) -> int:
         """How many items one seed has: the scarcest cell's number of blocks."""
-        smallest = min(
-            self.size(config, cell)
-            for public in _publics(self, config)
-            for cell in public.cells
-        )
-        return smallest // self._block(split)
+        return _smallest(self, config) // _block(self.valid, split)
 
     def deal(self, task: str, config: Config, split: str, seed: int, index: int) -> Deal:
         """Item ``index``, which is below the capacity."""
@@ -54,14 +49,11 @@ class Ranked:
             lambda option: self._content(task, config, split, seed, index, public.cells[option]),
         )
 
-    def _block(self, split: str) -> int:
-        return math.ceil(math.log(MISS) / math.log1p(-self.valid * split_share(split)))
-
     def _content(
         self, task: str, config: Config, split: str, seed: int, index: int, cell: Hashable
     ) -> Content:
         size = self.size(config, cell)
-        block = self._block(split)
+        block = _block(self.valid, split)
         key = _cell_key(task, config, split, seed, cell)
         for rank in range(index * block, (index + 1) * block):
             reading = self.unrank(config, cell, permuted(key, size, rank))
@@ -72,6 +64,20 @@ class Ranked:
                         content_key, hex_key(task, "fact", reading.fact), reading.data
                     )
         raise RuntimeError(f"{task} {config}: no content for {cell} in block {index} of {split}")
+
+
+@lru_cache(maxsize=256)
+def _block(valid: float, split: str) -> int:
+    return math.ceil(math.log(MISS) / math.log1p(-valid * split_share(split)))
+
+
+@lru_cache(maxsize=256)
+def _smallest(source: Ranked, config: Config) -> int:
+    return min(
+        source.size(config, cell)
+        for public in _publics(source, config)
+        for cell in public.cells
+    )
 
 
 @lru_cache(maxsize=256)

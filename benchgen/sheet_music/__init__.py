@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchgen.problem import Identity
 from benchgen.sheet_music.notation.abc import write_abc
-from benchgen.sheet_music.score import score_from_json
+from benchgen.sheet_music.score import score_of
 from benchgen.suite import Suite
 
 _WRITERS = {"abc": write_abc}
@@ -20,14 +20,14 @@ def render_text(identity: Identity, notation: str) -> str:
     KeyError
         No such notation.
     """
-    return _WRITERS[notation](score_from_json(identity["score"]))
+    return _WRITERS[notation](score_of(identity))
 
 
 def render_images(identity: Identity) -> tuple[bytes, ...]:
     """The engraved score: one PNG."""
     from benchgen.sheet_music.engrave import render_png
 
-    return (render_png(score_from_json(identity["score"])),)
+    return (render_png(score_of(identity)),)
 
 
 def fingerprint() -> Mapping[str, str]:

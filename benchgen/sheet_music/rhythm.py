@@ -164,6 +164,9 @@ def events(bar: Bar, places: Sequence[int], draw: Draw) -> tuple[Event, ...]:
     at = draw.below(len(places))
     made = []
     for (value, dots, tuplet, rest), beam in zip(bar.values, bar.beams, strict=True):
-        at = max(0, min(top, at + draw.below(5) - 2))
-        made.append(Event(() if rest else (note(places[at]),), value, dots, tuplet, beam))
+        if rest:
+            made.append(Event((), value, dots, tuplet, beam))
+        else:
+            at = max(0, min(top, at + draw.below(5) - 2))
+            made.append(Event((note(places[at]),), value, dots, tuplet, beam))
     return tuple(made)

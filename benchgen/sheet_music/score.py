@@ -25,13 +25,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 CLEFS = ("treble", "bass", "alto", "tenor")
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One written note head: a staff position and the sign before it."""
 
     letter: str
@@ -39,8 +38,7 @@ class Note:
     sign: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A note, a chord (notes from low to high) or, without notes, a rest."""
 
     notes: tuple[Note, ...]
@@ -70,6 +68,27 @@ class Score:
     clef: str = "treble"
     meter: tuple[int, int] | None = None
     bars_per_system: int = 4
+
+
+class Written(dict[str, Any]):
+    """An identity that remembers the score it was made from.
+
+    It is the JSON object and nothing else to everyone; keeping the score beside it spares
+    the renderings from reading it back.
+    """
+
+    __slots__ = ("score",)
+
+    def __init__(self, task: str, score: Score) -> None:
+        super().__init__(task=task, score=score_to_json(score))
+        self.score = score
+
+
+def score_of(identity: Mapping[str, Any]) -> Score:
+    """The score of an identity."""
+    if isinstance(identity, Written):
+        return identity.score
+    return score_from_json(identity["score"])
 
 
 def score_to_json(score: Score) -> dict[str, Any]:
@@ -102,20 +121,18 @@ def score_from_json(record: Mapping[str, Any]) -> Score:
 
 
 def _event_to_json(event: Event) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "notes": [[n.letter, n.octave, n.sign] for n in event.notes],
-        "value": event.value,
-    }
-    if event.dots:
-        record["dots"] = event.dots
-    if event.tuplet:
-        record["tuplet"] = event.tuplet
-    if event.beam:
+    notes, value, dots, tuplet, beam, accent, above = event
+    record: dict[str, Any] = {"notes": [list(one) for one in notes], "value": value}
+    if dots:
+        record["dots"] = dots
+    if tuplet:
+        record["tuplet"] = tuplet
+    if beam:
         record["beam"] = True
-    if event.accent:
+    if accent:
         record["accent"] = True
-    if event.above is not None:
-        record["above"] = event.above
+    if above is not None:
+        record["above"] = above
     return record
 
 

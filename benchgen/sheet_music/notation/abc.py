@@ -9,9 +9,9 @@ Conventions
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
-from benchgen.sheet_music.score import Bar, Event, Note, Score
+from benchgen.sheet_music.score import Bar, Event, Score
 from benchgen.sheet_music.theory.pitch import LETTERS
 from benchgen.sheet_music.theory.scale import tonic_of
 
@@ -44,31 +44,29 @@ def _length(value: int, dots: int) -> str:
     return f"/{denominator}" if numerator == 1 else f"{numerator}/{denominator}"
 
 
+@lru_cache(maxsize=65536)
 def _event(event: Event) -> str:
-    notes = event.notes
+    notes, value, dots, _, _, accent, above = event
     if not notes:
         body = "z"
     elif len(notes) == 1:
-        note: Note = notes[0]
-        body = _note(note.letter, note.octave, note.sign)
+        body = _note(*notes[0])
     else:
-        body = "[" + "".join(_note(n.letter, n.octave, n.sign) for n in notes) + "]"
-    body += _length(event.value, event.dots)
-    if event.accent:
+        body = "[" + "".join(_note(*note) for note in notes) + "]"
+    body += _length(value, dots)
+    if accent:
         body = "!accent!" + body
-    if event.above is not None:
-        body = f'"^{event.above}"' + body
-    return body
+    return body if above is None else f'"^{above}"' + body
 
 
 def _bar(bar: Bar) -> str:
     out: list[str] = []
     left_in_tuplet = 0
     for event in bar:
-        if event.tuplet and not left_in_tuplet:
-            out.append("(3:2:3")
-            left_in_tuplet = 3
-        if left_in_tuplet:
+        if event.tuplet:
+            if not left_in_tuplet:
+                out.append("(3:2:3")
+                left_in_tuplet = 3
             left_in_tuplet -= 1
         out.append(_event(event))
         if not event.beam:

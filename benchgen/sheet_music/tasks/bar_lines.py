@@ -20,7 +20,7 @@ from benchgen.problem import Problem
 from benchgen.ranked import Ranked
 from benchgen.seeding import Draw
 from benchgen.sheet_music.rhythm import Bar, bars, events
-from benchgen.sheet_music.score import Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.tasks.meter import misread_length
 from benchgen.sheet_music.theory.meter import Meter, bar_length
 from benchgen.sheet_music.writing import clefs, staff_places
@@ -80,6 +80,7 @@ def _spaces(
     return tuple(found)
 
 
+@cache
 def size(config: Config, cell: Cell) -> int:
     """The number of scores with those numbers of notes."""
     return sum(space[0] for space in _spaces(config, cell))
@@ -128,7 +129,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     run = tuple(event for bar in chosen for event in events(bar, places, draw))
     first, middle, last = cell[0], cell[0] + cell[1], sum(cell)
     return Composition(
-        {"task": "bar_lines", "score": score_to_json(Score((run,), 0, clef, meter))},
+        Written("bar_lines", Score((run,), 0, clef, meter)),
         f"A bar of {meter[0]}/{meter[1]} lasts {bar_length(meter)} of a whole note. Adding up from "
         f"the first note, that is reached after notes {first}, {middle} and {last}, and again at "
         "the end.",
@@ -149,7 +150,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The lines as a reader draws them who leaves out one kind of step."""
-    score = score_from_json(problem.identity["score"])
+    score = score_of(problem.identity)
     if score.meter is None:
         return None
     full = Fraction(score.meter[0], 4) if step == "unit" else bar_length(score.meter)

@@ -18,7 +18,7 @@ from benchgen.deck import Deck
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
-from benchgen.sheet_music.score import Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.theory.chord import KINDS, MEMBERS, SEVENTHS, TRIADS, spell
 from benchgen.sheet_music.theory.pitch import LETTERS, note_words
 from benchgen.sheet_music.voicing import lift, stack, writings
@@ -67,8 +67,10 @@ def contents(config: Config) -> Iterator[tuple[Hashable, Reading]]:
             tones = spell(root, kind)
             if any(abs(alter) > config.reach for _, alter in tones):
                 continue
-            placed = stack(tones, shown)
-            for fifths in range(-7, 8):
+            close = stack(tones, shown)
+            # A dyad has an open spacing too; longer chords have theirs among the shapes.
+            spacings = [close, (close[0], (close[1][0] + 7, close[1][1]))]
+            for fifths, placed in product(range(-7, 8), spacings[: 2 if len(shown) == 2 else 1]):
                 for written in writings(placed, fifths, config.level > 1):
                     if _belongs(config, fifths, written, tones[gone][1]):
                         yield (
@@ -121,8 +123,8 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     bar = bar_around((lift(tones, octaves),), 2, clef, draw, above=kind)
     root = note_words(tones[0].place % 7, tones[0].alter)
     return Composition(
-        {"task": "chord_completion", "score": score_to_json(Score((bar,), fifths, clef))},
-        f"The lowest accented note is {root}, the root. In a {kind} chord the {MEMBERS[gone]} "
+        Written("chord_completion", Score((bar,), fifths, clef)),
+        f"The lowest accented note is {root}, the root. In its {kind} chord the {MEMBERS[gone]} "
         f"stands {KINDS[kind][gone]} semitones above it: {note_words(*answer)}.",
     )
 
@@ -141,7 +143,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The missing note as a reader finds it who leaves out one kind of step."""
-    score = score_from_json(problem.identity["score"])
+    score = score_of(problem.identity)
     (tones,) = read_accented(score, step)
     (kind,) = (event.above for bar in score.bars for event in bar if event.above)
     if step == "seventh" and kind not in TRIADS:

@@ -16,7 +16,7 @@ from benchgen.deck import Deck
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
-from benchgen.sheet_music.score import Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.theory.chord import SEVENTHS, TRIADS, name_chord, spell
 from benchgen.sheet_music.theory.pitch import Spelling, note_words, pitch_class, root_words
 from benchgen.sheet_music.voicing import (
@@ -114,7 +114,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     bar = bar_around((lift(tones, octaves),), 2, clef, draw)
     named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
     return Composition(
-        {"task": "chord_name", "score": score_to_json(Score((bar,), fifths, clef))},
+        Written("chord_name", Score((bar,), fifths, clef)),
         f"From low to high the chord is {named}. Stacked in thirds its root is "
         f"{note_words(*root)}, and the thirds make it {root_words(*root)} {kind}.",
     )
@@ -134,7 +134,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The chord as a reader names it who leaves out one kind of step."""
-    (tones,) = read_accented(score_from_json(problem.identity["score"]), step)
+    (tones,) = read_accented(score_of(problem.identity), step)
     found = name_chord([(place % 7, alter) for place, alter in tones])
     if found is None:
         return None

@@ -17,7 +17,7 @@ from benchgen.deck import Deck
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
-from benchgen.sheet_music.score import Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.tasks.chord_name import Config as ChordConfig
 from benchgen.sheet_music.tasks.chord_name import spelled
 from benchgen.sheet_music.theory.chord import name_chord
@@ -94,7 +94,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     bar = bar_around((lift(tones, octaves),), 2, clef, draw)
     named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
     return Composition(
-        {"task": "chord_root", "score": score_to_json(Score((bar,), fifths, clef))},
+        Written("chord_root", Score((bar,), fifths, clef)),
         f"From low to high the chord is {named}. Stacked in thirds, with nothing left over, "
         f"it stands on {note_words(*root)}: a {kind} chord.",
     )
@@ -114,7 +114,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The root as a reader finds it who leaves out one kind of step."""
-    (tones,) = read_accented(score_from_json(problem.identity["score"]), step)
+    (tones,) = read_accented(score_of(problem.identity), step)
     spelling = [(place % 7, alter) for place, alter in tones]
     if step == "inversion":
         return note_words(*spelling[0])

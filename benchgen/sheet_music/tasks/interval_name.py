@@ -17,7 +17,7 @@ from benchgen.deck import Deck
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
-from benchgen.sheet_music.score import Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.theory.interval import NUMBERS, interval_name
 from benchgen.sheet_music.theory.pitch import pitch_words, signature
 from benchgen.sheet_music.writing import (
@@ -116,7 +116,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     bar = bar_around(((tone,) for tone in moved), 2, clef, draw)
     number = tones[1].place - tones[0].place + 1
     return Composition(
-        {"task": "interval_name", "score": score_to_json(Score((bar,), fifths, clef))},
+        Written("interval_name", Score((bar,), fifths, clef)),
         f"The lower accented note is {low}, the higher {high}: counting both, {number} staff "
         f"positions, so a {NUMBERS[number]}; by its semitones it is {name}.",
     )
@@ -136,7 +136,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The interval as a reader names it who leaves out one kind of step."""
-    (first,), (second,) = read_accented(score_from_json(problem.identity["score"]), step)
+    (first,), (second,) = read_accented(score_of(problem.identity), step)
     low, high = sorted((first, second))
     if step == "compound":
         high = (high[0] - 7, high[1])

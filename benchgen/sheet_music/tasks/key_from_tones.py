@@ -19,7 +19,7 @@ from benchgen.deck import Deck
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_bar
-from benchgen.sheet_music.score import Event, Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Event, Score, Written, score_of
 from benchgen.sheet_music.theory.pitch import Spelling, note_words, root_words, signature
 from benchgen.sheet_music.theory.scale import Key, keys
 from benchgen.sheet_music.writing import (
@@ -151,7 +151,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     named = ", ".join(note_words(tone.place, tone.alter) for tone in tones)
     bar = tuple(events)
     return Composition(
-        {"task": "key_from_tones", "score": score_to_json(Score((bar,), fifths, clef))},
+        Written("key_from_tones", Score((bar,), fifths, clef)),
         f"The accented notes are {named}. Of the fifteen major and fifteen harmonic minor keys only "
         f"{root_words(*tonic)} {mode} has them all.",
     )
@@ -171,7 +171,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The key as a reader finds it who leaves out one kind of step."""
-    score = score_from_json(problem.identity["score"])
+    score = score_of(problem.identity)
     read = {
         (pitches[0][0] % 7, pitches[0][1])
         for bar in score.bars

@@ -20,7 +20,7 @@ from benchgen.ranked import Ranked
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.rhythm import KINDS, bars, events, multiset, multisets
-from benchgen.sheet_music.score import Event, Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Event, Score, Written, score_of
 from benchgen.sheet_music.theory.meter import Meter, fits
 from benchgen.sheet_music.writing import clefs, staff_places
 from benchgen.task import Task
@@ -62,6 +62,7 @@ def publics(config: Config) -> Iterable[Public]:
         yield Public(QUESTION, tuple(f"{beats}/{unit}" for beats, unit in meters), meters)
 
 
+@cache
 def size(config: Config, meter: Meter) -> int:
     """The number of multisets of bars of the level's kinds."""
     return prod(
@@ -108,7 +109,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     )
     kind = "compound" if beats in (6, 9, 12) else "simple"
     return Composition(
-        {"task": "meter", "score": score_to_json(score)},
+        Written("meter", score),
         f"Each bar adds up to {Fraction(beats, unit)} of a whole note, and its beams and longer "
         f"notes keep to the beats of {kind} time: {beats}/{unit}.",
     )
@@ -129,7 +130,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The meter as a reader finds it who leaves out one kind of step."""
-    score = score_from_json(problem.identity["score"])
+    score = score_of(problem.identity)
     if step == "value":
         counts = {len(bar) for bar in score.bars}
         return f"{counts.pop()}/4" if len(counts) == 1 else None

@@ -17,7 +17,7 @@ from benchgen.deck import Deck
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
-from benchgen.sheet_music.score import Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.theory.interval import NUMBERS, size
 from benchgen.sheet_music.theory.pitch import pitch_words, semitones, signature
 from benchgen.sheet_music.writing import CARRIED, Tone, bar_around, clef_for, manners, matters
@@ -135,7 +135,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     way = "up" if direction > 0 else "down"
     bar = bar_around(((moved,),), 3, clef, draw, above=f"{quality} {NUMBERS[number]} {way}")
     return Composition(
-        {"task": "note_completion", "score": score_to_json(Score((bar,), fifths, clef))},
+        Written("note_completion", Score((bar,), fifths, clef)),
         f"The accented note is {pitch_words(moved.place, moved.alter)}. Count {number} staff "
         f"positions {way}, both ends included, for the {NUMBERS[number]}; the {quality} one has "
         f"{size(number, quality)} semitones: {answer}.",
@@ -156,7 +156,7 @@ def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
 
 def ignoring(problem: Problem, step: str) -> str | None:
     """The note as a reader finds it who leaves out one kind of step."""
-    score = score_from_json(problem.identity["score"])
+    score = score_of(problem.identity)
     ((given,),) = read_accented(score, step)
     (above,) = (event.above for bar in score.bars for event in bar if event.above)
     *quality, word, way = above.split()

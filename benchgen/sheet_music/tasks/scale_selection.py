@@ -18,7 +18,7 @@ from benchgen.deck import Deck
 from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_bar
-from benchgen.sheet_music.score import Event, Score, score_from_json, score_to_json
+from benchgen.sheet_music.score import Event, Score, Written, score_of
 from benchgen.sheet_music.theory.pitch import LETTERS, Spelling, note_words, root_words, signature
 from benchgen.sheet_music.theory.scale import FORMS, scale
 from benchgen.sheet_music.writing import PLAIN, PRINTED, Tone, clefs, matters, note, onto
@@ -166,7 +166,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     named = " ".join(note_words(*tone) for tone in tones)
     score = Score(tuple(bars), fifths, clef, bars_per_system=2)
     return Composition(
-        {"task": "scale_selection", "score": score_to_json(score)},
+        Written("scale_selection", score),
         f"The {root_words(*target[0])} {target[1]} scale is {named}. Only {OPTIONS[at]} has "
         "these seven notes.",
     )
@@ -193,7 +193,7 @@ def ignoring(problem: Problem, step: str) -> str | None:
     if step == "form" and form not in ("major", "natural minor", "harmonic minor"):
         return None
     wanted = set(scale(tonic, form)) if form in FORMS else set()
-    score = score_from_json(problem.identity["score"])
+    score = score_of(problem.identity)
     found = []
     for place, bar in enumerate(score.bars):
         read = [(p[0][0] % 7, p[0][1]) for p in read_bar(bar, score.fifths, step)]
