@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class Config(Protocol):
+class Config(Hashable, Protocol):
     """A task's frozen configuration: a level and its knobs."""
 
     @property

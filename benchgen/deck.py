@@ -40,7 +40,8 @@ class Deck:
 
     def capacity(self, task: str, config: Config, split: str) -> int:
         """How many items one seed has: the number of twin groups without a shared content."""
-        return sum(_table(self, task, config, split).quotas)
+        quotas = _table(self, task, config, split).quotas
+        return sum(quotas)
 
     def deal(self, task: str, config: Config, split: str, seed: int, index: int) -> Deal:
         """Item ``index``, which is below the capacity."""

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchgen.content import Composition, Config, Deal, Public, Source
 from benchgen.errors import InputError
-from benchgen.problem import LETTERS, AnswerType, Problem
+from benchgen.problem import AnswerType, Problem
 from benchgen.seeding import SPLITS, Draw, digest, hex_key
 from benchgen.suite import find_suite, suite_names
 
@@ -191,7 +191,8 @@ def _problem(
     composition = task.compose(content.data, public, config, draw)
     group = f"{name}-l{config.level}-{split}-s{seed}-{index:06d}"
     return Problem(
-        id=f"{group}-{LETTERS[options.index(answer)]}" if twin else group,
+        # A twin's suffix is hashed, so that it tells nothing of its key.
+        id=f"{group}-{hex_key(group, chosen)[:8]}" if twin else group,
         task=name,
         category=task.category,
         level=config.level,

@@ -90,7 +90,7 @@ def _long(meter: Meter, factor: int) -> dict[int, tuple[str, Figure]]:
     """The notes of several whole beats: beats -> (kind, figure)."""
     if meter[0] in (6, 9, 12):
         return {2: ("dot", (Value(2 // factor, 1),))}
-    long = {2: ("plain", (Value(2 // factor),))}
+    long: dict[int, tuple[str, Figure]] = {2: ("plain", (Value(2 // factor),))}
     if meter[0] == 3:
         long[3] = ("dot", (Value(2 // factor, 1),))
     return long

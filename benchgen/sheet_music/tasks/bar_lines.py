@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from fractions import Fraction
+from functools import cache
 from itertools import permutations, product
 from math import prod
 from typing import Any
@@ -111,14 +111,14 @@ def unrank(config: Config, cell: Cell, rank: int) -> Reading | None:
     """Four bars that run together."""
     for count, meter, choices in _spaces(config, cell):
         if rank < count:
-            break
+            chosen = []
+            for known in choices:
+                rank, place = divmod(rank, len(known))
+                chosen.append(known[place])
+            canonical = " ".join(bar.text for bar in chosen)
+            return Reading(f"{meter} {canonical}", f"{meter} {cell}", (meter, tuple(chosen), cell))
         rank -= count
-    chosen = []
-    for known in choices:
-        rank, place = divmod(rank, len(known))
-        chosen.append(known[place])
-    canonical = " ".join(bar.text for bar in chosen)
-    return Reading(f"{meter} {canonical}", f"{meter} {cell}", (meter, tuple(chosen), cell))
+    return None
 
 
 def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -> Composition:

@@ -99,7 +99,8 @@ def publics(config: Config, known: frozenset[Hashable]) -> Iterable[Public]:
     """Two neighbouring letters by two alterations, none of them shown in any twin."""
     pairs = ((-1, 0), (0, 1), (-1, 1)) + (((-2, -1), (1, 2)) if config.level > 3 else ())
     by_missing: dict[Any, list[Any]] = {}
-    for missing, root in known:  # type: ignore[misc]
+    cells: Any = known
+    for missing, root in cells:
         by_missing.setdefault(missing, []).append((missing, root))
     for step in range(7):
         for pair in pairs:
@@ -112,8 +113,8 @@ def publics(config: Config, known: frozenset[Hashable]) -> Iterable[Public]:
                 for one in offered
             ]
             for turn in range(max(map(len, usable)) if all(usable) else 0):
-                cells = tuple(choices[turn % len(choices)] for choices in usable)
-                yield Public(QUESTION, tuple(note_words(*one) for one in offered), cells)
+                taken = tuple(choices[turn % len(choices)] for choices in usable)
+                yield Public(QUESTION, tuple(note_words(*one) for one in offered), taken)
 
 
 def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -> Composition:

@@ -118,7 +118,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     return Composition(
         Written("interval_name", Score((bar,), fifths, clef)),
         f"The lower accented note is {low}, the higher {high}: counting both, {number} staff "
-        f"positions, so a {NUMBERS[number]}; by its semitones it is {name}.",
+        f"positions make a {NUMBERS[number]}, and its semitones this one: {name}.",
     )
 
 

@@ -35,7 +35,10 @@ from benchgen.sheet_music.writing import (
 )
 from benchgen.task import Task
 
-QUESTION = "In which one of these keys do all the accented notes belong? Minor keys are harmonic minor."
+QUESTION = (
+    "In which one of these keys do all the accented notes belong? "
+    "Minor keys are harmonic minor."
+)
 FEATURES = ("signature|accidental", "carry", "partial", "select")
 
 
@@ -152,8 +155,8 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     bar = tuple(events)
     return Composition(
         Written("key_from_tones", Score((bar,), fifths, clef)),
-        f"The accented notes are {named}. Of the fifteen major and fifteen harmonic minor keys only "
-        f"{root_words(*tonic)} {mode} has them all.",
+        f"The accented notes are {named}. Of the fifteen major and fifteen harmonic minor keys "
+        f"only {root_words(*tonic)} {mode} has them all.",
     )
 
 

@@ -16,8 +16,8 @@ from math import prod
 from typing import Any
 
 from benchgen.content import Composition, Public, Reading
-from benchgen.ranked import Ranked
 from benchgen.problem import Problem
+from benchgen.ranked import Ranked
 from benchgen.seeding import Draw
 from benchgen.sheet_music.rhythm import KINDS, bars, events, multiset, multisets
 from benchgen.sheet_music.score import Event, Score, Written, score_of

@@ -145,7 +145,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
         tones = scale(*name)
         low = tones[first][0]
         low += 7 * onto(clef, low, low + 7, config.level, draw)
-        events = []
+        events: list[Event] = []
         signs: set[int] = set()
         for degree in range(8) if way > 0 else range(7, -1, -1):
             step, alter = tones[(first + degree) % 7]

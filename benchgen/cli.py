@@ -1,0 +1,443 @@
+"""The command line, ``benchgen``.
+
+Conventions
+-----------
+* Results go to stdout, progress and errors to stderr; ``--json`` makes stdout one
+  JSON object.
+* Exit code 0: done. 1: a check failed, or the machine did (one line says which). 2:
+  the input was at fault (one line says how). A traceback is shown under ``--debug``
+  alone, which may stand anywhere on the line.
+* Every command imports what it needs when it runs: importing this module is quick,
+  and this is the one module of ``benchgen`` that knows the other packages.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from benchgen.console import note, print_json, print_line, progress
+from benchgen.errors import InputError
+
+app = typer.Typer(
+    name="benchgen",
+    help="Synthesize problems whose answers are known, ask models, rank them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes to work in.")]
+Split = Annotated[str, typer.Option(help="train, validation or test.")]
+Seed = Annotated[int, typer.Option(help="Another seed, other items.")]
+
+
+@app.callback()
+def benchgen(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (any place will do).")
+    ] = False,
+) -> None:
+    """Synthesize problems whose answers are known, ask models, rank them."""
+
+
+@app.command()
+def synth(
+    suite: Annotated[str, typer.Argument(help="The suite, for example sheet_music.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    count: Annotated[int, typer.Option(help="How many items.")],
+    split: Split = "train",
+    seed: Seed = 0,
+    level: Annotated[
+        list[str] | None, typer.Option(help="Only these levels, such as 1,2 (default all).")
+    ] = None,
+    modality: Annotated[str, typer.Option(help="text, image, or text,image.")] = "text",
+    task: Annotated[
+        list[str] | None, typer.Option(help="Only these tasks, by comma (default all).")
+    ] = None,
+    twins: Annotated[bool, typer.Option("--twins", help="Follow every item by its twins.")] = False,
+    workers: Workers = 1,
+    executor: Annotated[str, typer.Option(help="local (processes) or ray.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster (default: one on this machine).")
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(help="i/n: do the work of job i of n, for job arrays.")
+    ] = "1/1",
+    json: Json = False,
+) -> None:
+    """Write a dataset: Parquet shards and a manifest.
+
+    Run it again to go on where it was stopped; the bytes come out the same.
+    """
+    import time
+
+    from benchgen.dataset import synthesize
+    from benchgen.executors import choose_executor, parse_share
+    from benchgen.plan import make_plan
+
+    share = parse_share(shard)
+    chosen = choose_executor(executor, workers, address)
+    plan = make_plan(
+        suite,
+        split=split,
+        count=count,
+        seed=seed,
+        tasks=_listed(task or []),
+        levels=[_integer("level", value) for value in _listed(level or [])],
+        modalities=_listed([modality]),
+        with_twins=twins,
+    )
+    began = time.monotonic()
+    with progress(f"synth {suite}", "shards", quiet=json) as update:
+        result = synthesize(plan, out, executor=chosen, share=share, progress=update)
+    seconds = time.monotonic() - began
+    if json:
+        print_json(
+            {
+                "out": str(out),
+                "complete": result.manifest.complete,
+                "digest": result.manifest.digest,
+                "rows": result.rows,
+                "shards": result.shards,
+                "made": result.made,
+                "missing": result.missing,
+                "seconds": round(seconds, 3),
+            }
+        )
+        return
+    print_line(
+        f"{out}: {result.rows} problems in {result.shards} shards "
+        f"({result.made} made, {result.shards - result.made} already there), {seconds:.1f} s"
+    )
+    if result.missing:
+        print_line(f"{result.missing} shards of other jobs are still to come")
+    else:
+        print_line(f"complete: {result.manifest.rows} problems, digest {result.manifest.digest}")
+
+
+@app.command()
+def show(
+    task: Annotated[str, typer.Argument(help="The task, for example sheet_music/interval_name.")],
+    level: Annotated[int, typer.Option(help="1 to 4.")] = 1,
+    seed: Seed = 0,
+    index: Annotated[int, typer.Option(help="Which item of this task, level and split.")] = 0,
+    split: Split = "test",
+    out: Annotated[Path | None, typer.Option(help="Write the picture here (PNG).")] = None,
+    json: Json = False,
+) -> None:
+    """Show one item: question, notation, options, key and worked solution."""
+    from benchgen.show import item_record, save_picture, show_item
+    from benchgen.task import make
+
+    problem = make(task, split=split, seed=seed, index=index, level=level)
+    if out is not None:
+        save_picture(problem, out)
+    if json:
+        print_json(item_record(problem, out))
+    else:
+        show_item(problem, out)
+
+
+@app.command()
+def tasks(
+    suite: Annotated[str | None, typer.Argument(help="One suite (default all).")] = None,
+    json: Json = False,
+) -> None:
+    """List the tasks, with the capacity of each level by split."""
+    from benchgen.show import capacities, show_capacities
+
+    records = capacities(suite)
+    if json:
+        print_json({"tasks": records})
+    else:
+        show_capacities(records)
+
+
+@app.command()
+def gallery(
+    suite: Annotated[str, typer.Argument(help="The suite.")],
+    out: Annotated[Path, typer.Option(help="The page to write (HTML).")],
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Write a page with one item of each task and level, text and picture."""
+    from benchgen.gallery import write_gallery
+
+    write_gallery(suite, out, seed)
+    if json:
+        print_json({"page": str(out)})
+    else:
+        print_line(str(out))
+
+
+@app.command()
+def verify(
+    data: Annotated[Path, typer.Argument(help="The dataset folder.")],
+    workers: Workers = 1,
+    json: Json = False,
+) -> int:
+    """Prove a dataset anew: every option, notation and picture, by the second engine."""
+    from benchgen.verify import report_lines, verify_dataset
+
+    with progress(f"verify {data}", "shards", quiet=json) as update:
+        report = verify_dataset(data, workers, progress=update)
+    if json:
+        print_json(report)
+    else:
+        for line in report_lines(report):
+            print_line(line)
+    return 0 if report["passed"] else 1
+
+
+@app.command()
+def audit(
+    target: Annotated[str, typer.Argument(help="A dataset folder, or a suite.")],
+    task: Annotated[
+        list[str] | None, typer.Option(help="Of a suite: only these tasks, by comma.")
+    ] = None,
+    level: Annotated[
+        list[str] | None, typer.Option(help="Of a suite: only these levels, by comma.")
+    ] = None,
+    items: Annotated[
+        int | None, typer.Option(min=0, help="Items drawn for each task and level.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer items, and no equivalence gate.")
+    ] = False,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    json: Json = False,
+) -> int:
+    """Ask whether items can be answered without their score: three gates."""
+    from benchgen.audit import audit_dataset, audit_tasks, report_lines
+    from benchgen.plan import chosen_tasks
+
+    drawn = items if items is not None else (2_000 if quick else 20_000)
+    twins = 25 if quick else 1_000
+    with progress(f"audit {target}", "cells", quiet=json) as update:
+        if Path(target).exists():
+            report = audit_dataset(
+                target,
+                drawn,
+                seed=seed,
+                workers=workers,
+                twin_items=twins,
+                with_equivalence=not quick,
+                progress=update,
+            )
+        else:
+            report = audit_tasks(
+                chosen_tasks(target, _listed(task or [])),
+                [_integer("level", value) for value in _listed(level or [])],
+                items=drawn,
+                seed=seed,
+                workers=workers,
+                twin_items=twins,
+                with_equivalence=not quick,
+                progress=update,
+            )
+    if json:
+        print_json(report)
+    else:
+        for line in report_lines(report):
+            print_line(line)
+    return 0 if report["passed"] else 1
+
+
+@app.command(name="eval")
+def evaluate(
+    data: Annotated[Path, typer.Option(help="The dataset folder.")],
+    out: Annotated[Path, typer.Option(help="The run folder; an old one is resumed.")],
+    model: Annotated[str | None, typer.Option(help="smollm2, a model folder, or a Hub id.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="vllm, or scripted:gold, scripted:random, scripted:position.")
+    ] = "vllm",
+    modality: Annotated[str, typer.Option(help="text or image.")] = "text",
+    samples: Annotated[int, typer.Option("-n", help="Replies to each problem.")] = 1,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus sampling.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The run's seed.")] = 0,
+    max_tokens: Annotated[int, typer.Option(help="The longest reply.")] = 512,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many problems.")] = None,
+    json: Json = False,
+) -> int:
+    """Ask a model every problem and score its replies."""
+    from evaluators.command import evaluate as run_evaluation
+    from evaluators.command import summary_lines
+
+    with progress(f"eval {model or engine}", "samples", quiet=json) as update:
+        result = run_evaluation(
+            data,
+            out,
+            model=model,
+            engine=engine,
+            modality=modality,
+            samples=samples,
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            max_tokens=max_tokens,
+            limit=limit,
+            progress=update,
+        )
+    if json:
+        print_json(result.summary)
+    else:
+        for line in summary_lines(result.summary):
+            print_line(line)
+    return result.exit_code
+
+
+@app.command()
+def board(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    out: Annotated[Path, typer.Option(help="The folder of the page.")],
+    audit: Annotated[
+        Path | None, typer.Option(help="An audit's JSON, for the best blind reader.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="The page's heading.")] = None,
+    json: Json = False,
+) -> None:
+    """Build a leaderboard page from runs."""
+    from leaderboards.command import build
+
+    record = build(runs, out, audit=audit, title=title)
+    if json:
+        print_json(record)
+        return
+    for group in record["groups"]:
+        print_line(f"{group['suite']}, {group['modality']}, data {group['data']}")
+        for row in group["rows"]:
+            accuracy = row["accuracy"]
+            shown = "-" if accuracy is None else f"{100 * accuracy:.1f} %"
+            print_line(f"  {shown:>8}  {row['name']}")
+    print_line(f"page: {record['page']}")
+
+
+@app.command(name="quickstart")
+def quick_start(
+    out: Annotated[Path, typer.Option(help="The folder for everything.")] = Path("quickstart"),
+    model: Annotated[str, typer.Option(help="smollm2, a model folder, or a Hub id.")] = "smollm2",
+    count: Annotated[int, typer.Option(help="Problems in each modality.")] = 400,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes to synthesize in (default all cores).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Synthesize problems, ask the embedded model, build the board: all in one.
+
+    Run it again to go on where it was stopped.
+    """
+    from benchgen.quickstart import MAX_TOKENS, quickstart
+    from evaluators.command import evaluate as run_evaluation
+    from leaderboards.command import build
+
+    def ask(data: Path, run: Path, engine: str, name: str | None) -> dict[str, Any]:
+        with progress(f"eval {name or engine}", "samples", quiet=json) as update:
+            result = run_evaluation(
+                data, run, model=name, engine=engine, max_tokens=MAX_TOKENS, progress=update
+            )
+        if result.exit_code != 0:
+            raise RunIncomplete(f"{run} is not complete; run the same command to go on")
+        return result.summary
+
+    done = quickstart(out, ask, build, model=model, count=count, workers=workers, say=note)
+    accuracy = done.run["overall"]["accuracy"]
+    if json:
+        print_json(
+            {
+                "page": str(done.page),
+                "report": str(done.report),
+                "data": {modality: str(path) for modality, path in done.data.items()},
+                "accuracy": accuracy,
+            }
+        )
+        return
+    print_line(f"{model} answered {100 * accuracy:.1f} % of {count} text problems")
+    print_line(f"run report: {done.report.resolve()}")
+    print_line(f"board:      {done.page.resolve()}")
+
+
+class RunIncomplete(RuntimeError):
+    """An evaluation ended without a reply to every problem."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit the process with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code."""
+    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
+    try:
+        command = typer.main.get_command(app)
+        # Not ``app(words)``, which turns Ctrl-C and a closed pipe into exits of its own.
+        with command.make_context("benchgen", words) as context:
+            code = command.invoke(context)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except Exit as leave:
+        return leave.exit_code
+    except BrokenPipeError:
+        # The reader of our output (head, say) has had enough; nothing is left to tell it.
+        _silence_stdout()
+        return 0
+    except (KeyboardInterrupt, Abort):
+        note("benchgen: interrupted; run the same command to go on")
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        note(f"benchgen: {_explained(error, debug)}")
+        return 2 if isinstance(error, InputError | TyperException) else 1
+
+
+def _explained(error: Exception, debug: bool) -> str:
+    from benchgen.executors import ExecutorError
+
+    if isinstance(error, TyperException):
+        return _one_line(error.format_message())
+    if isinstance(error, InputError | ExecutorError | RunIncomplete):
+        return _one_line(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return _one_line(f"{error.strerror}{where}")
+    hint = "" if debug else "; --debug shows where"
+    return _one_line(f"internal error: {type(error).__name__}: {error}{hint}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _silence_stdout() -> None:
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _listed(values: Sequence[str]) -> list[str]:
+    """The parts of options that may be repeated and may hold several, by comma."""
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def _integer(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{name} is a whole number, not {text!r}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""``benchgen board``: what it writes, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchgen.errors import InputError
+from leaderboards import build as build_module
+from leaderboards.command import build
+
+
+def audit_file(folder: Path, **fields: object) -> Path:
+    path = folder / "audit.json"
+    best = {"name": "pairwise logistic", "accuracy": 0.262, **fields}
+    path.write_text(json.dumps({"passed": True, "best_blind": best}), "utf-8")
+    return path
+
+
+def test_a_board_is_three_files_and_nothing_left_over(write_run, tmp_path: Path) -> None:
+    summary = build([write_run(tmp_path / "r", "m")], tmp_path / "out" / "site")
+    site = tmp_path / "out" / "site"
+    assert sorted(p.name for p in site.iterdir()) == ["board.csv", "board.json", "index.html"]
+    assert summary["page"] == str(site / "index.html")
+    assert [row["kind"] for row in summary["groups"][0]["rows"]] in (
+        ["model", "chance"],
+        ["chance", "model"],
+    )
+    json.dumps(summary)
+
+
+def test_the_same_runs_give_the_same_bytes(write_run, tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", "m"), write_run(tmp_path / "b", "n")]
+    build(runs, tmp_path / "one")
+    build(runs, tmp_path / "two")
+    for name in ("index.html", "board.json", "board.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_bad_run_leaves_an_older_board_alone(write_run, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    good = write_run(tmp_path / "good")
+    build([good], site)
+    before = {p.name: p.read_bytes() for p in site.iterdir()}
+    with pytest.raises(InputError):
+        build([good, tmp_path / "nothing"], site)
+    assert {p.name: p.read_bytes() for p in site.iterdir()} == before
+
+
+def test_a_crash_while_writing_leaves_the_older_page_whole(
+    write_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    build([write_run(tmp_path / "a", "old")], site)
+    before = (site / "index.html").read_bytes()
+    real = build_module.write_whole
+
+    def full_disk(path: Path, data: bytes) -> None:
+        if path.name == "index.html":
+            raise OSError(28, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(build_module, "write_whole", full_disk)
+    with pytest.raises(InputError, match="No space left"):
+        build([write_run(tmp_path / "b", "new")], site)
+    assert (site / "index.html").read_bytes() == before
+
+
+def test_an_out_folder_that_is_a_file_is_refused(write_run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", "utf-8")
+    with pytest.raises(InputError, match="file"):
+        build([write_run(tmp_path / "r")], tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"best_blind": null}', '{"best_blind": {"name": "x", "accuracy": 7}}',
+     '{"best_blind": {"name": 3, "accuracy": 0.3}}', '{"best_blind": {"name": "x"}}'],
+)  # fmt: skip
+def test_what_is_no_audit_is_refused(write_run, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "audit.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError, match=r"audit\.json"):
+        build([write_run(tmp_path / "r")], tmp_path / "site", path)
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_audit_of_another_suite_or_split_is_refused(write_run, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "r")
+    for task, split in (("specbench/x", "test"), ("sheet_music/x", "train")):
+        with pytest.raises(InputError, match="another suite, split or set of tasks"):
+            build([run], tmp_path / "site", audit_file(tmp_path, task=task, split=split))
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_audit_of_one_task_does_not_speak_for_all(write_run, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "r")
+    audit = audit_file(tmp_path, task="sheet_music/meter", split="test")
+    record = json.loads(audit.read_text("utf-8"))
+    record["cells"] = [{"task": "sheet_music/meter", "level": 1}]
+    audit.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(InputError, match="set of tasks"):
+        build([run], tmp_path / "site", audit)
+
+
+def test_the_best_blind_predictor_is_a_marked_row(write_run, tmp_path: Path) -> None:
+    audit = audit_file(tmp_path, task="sheet_music/meter", level=2, split="test")
+    summary = build([write_run(tmp_path / "r")], tmp_path / "site", audit)
+    row = next(row for row in summary["groups"][0]["rows"] if row["kind"] == "blind")
+    assert row == {
+        "name": "best blind predictor", "kind": "blind", "rank": None, "accuracy": 0.262,
+    }  # fmt: skip
+    page = (tmp_path / "site" / "index.html").read_text("utf-8")
+    assert "pairwise logistic" in page
