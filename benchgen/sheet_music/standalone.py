@@ -28,7 +28,6 @@ _SHELL = re.compile(
 )
 _SYSTEM = re.compile(r'<g id="\w+" class="system"')
 _TEXT = re.compile(
-    r'(<g id="\w+" class="(\w+)[^"]*">)'
     r'<text(?: x="(-?\d+)")? y="(-?\d+)"( text-anchor="middle")?[^>]*>'
     r'(?:<tspan[^>]*>)*?<tspan font-size="(\d+)px">([^<]*)</tspan>(?:</tspan>)*</text>'
 )
@@ -71,10 +70,9 @@ class _Box:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """One text where it stands: left end, width, baseline and font size."""
+    """Words or a bar number where they stand: left end, width, baseline, font size."""
 
-    opening: str
-    kind: str
+    is_number: bool
     words: str
     left: float
     width: float
@@ -135,20 +133,22 @@ def _outline_texts(body: str) -> tuple[str, int]:
 
 
 def _read(match: re.Match[str]) -> _Text:
-    opening, kind, x, y, middle, size, written = match.groups()
+    x, y, middle, size, written = match.groups()
+    parent = match.string.rfind("<g ", 0, match.start())
+    is_number = 'class="mNum' in match.string[parent : match.start()]
     words = unescape(written).strip()
     width = letter(words).width * int(size) / units_per_em()
     left = float(x or 0) - (width / 2 if middle else 0)
-    return _Text(opening, kind, words, left, width, int(y), int(size))
+    return _Text(is_number, words, left, width, int(y), int(size))
 
 
 def _clear_numbers(texts: list[_Text], content: str) -> list[_Text]:
     """The texts of a system, each bar number above whatever it met."""
-    if not any(text.kind == "mNum" for text in texts):
+    if not any(text.is_number for text in texts):
         return texts
-    boxes = [text.box for text in texts if text.kind != "mNum"]
+    boxes = [text.box for text in texts if not text.is_number]
     boxes += [_symbol_box(*found.groups()) for found in _SYMBOL.finditer(content)]
-    return [_raised(text, boxes) if text.kind == "mNum" else text for text in texts]
+    return [_raised(text, boxes) if text.is_number else text for text in texts]
 
 
 def _symbol_box(code: str, x: str, y: str) -> _Box:
@@ -165,7 +165,7 @@ def _raised(number: _Text, boxes: Sequence[_Box]) -> _Text:
 def _outline(text: _Text) -> str:
     scale = text.size / units_per_em()
     return (
-        f'{text.opening}<g class="text" data-text="{escape(text.words)}" '
+        f'<g class="text" data-text="{escape(text.words)}" '
         f'transform="translate({text.left:.1f}, {text.baseline}) scale({scale:.5f}, {-scale:.5f})">'
         f'<path d="{letter(text.words).path}"/></g>'
     )

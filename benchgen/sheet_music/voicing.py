@@ -3,7 +3,8 @@
 Conventions
 -----------
 * A voicing is the chord members (0 root, 1 third, 2 fifth, 3 seventh) from low to high; each
-  stands above the one before it by less than an octave. Nothing is doubled.
+  stands above the one before it by less than an octave. Only a tone that the signature
+  alone decides is doubled: a sign would have to be printed again in the other octave.
 * The lowest tone is put into octave 4; where the chord stands on the staff is chosen
   later and changes no answer.
 """
@@ -16,7 +17,7 @@ from itertools import product
 from benchgen.sheet_music.theory.pitch import Spelling, signature
 from benchgen.sheet_music.writing import CARRIED, Tone, manners
 
-CLOSE_AND_OPEN = ((0, 1, 2), (0, 2, 1))
+ROOT_POSITION = ((0, 1, 2), (0, 2, 1), (0, 1, 2, 0), (0, 2, 0, 1), (0, 1, 2, 1), (0, 2, 1, 2))
 INVERTED_TRIADS = ((1, 2, 0), (1, 0, 2), (2, 0, 1), (2, 1, 0))
 INVERTED_SEVENTHS = ((1, 2, 3, 0), (2, 3, 0, 1), (3, 0, 1, 2))
 ROOTS = tuple((step, alter) for step in range(7) for alter in (-1, 0, 1))
@@ -40,6 +41,9 @@ def writings(
 ) -> Iterator[tuple[Tone, ...]]:
     """Every way to write the tones; with ``carry``, exactly one of them is carried."""
     alters = signature(fifths)
+    steps = [place % 7 for place, _ in placed]
+    if any(steps.count(place % 7) > 1 and alters[place % 7] != alter for place, alter in placed):
+        return
     ways = [manners(alter, alters[place % 7], carry) for place, alter in placed]
     for hows in product(*ways):
         if carry and hows.count(CARRIED) != 1:

@@ -292,7 +292,7 @@ def _another_truth(row: Row, written: Written, rng: random.Random) -> Written | 
     if task in ("meter", "bar_lines"):
         return _value(written, rng)
     if task == "scale_selection":
-        number = int(row["answer"].removeprefix("bar ")) - 1
+        number = _bar_of(row["answer"])
         places = [(number, e) for e in range(len(written.bars[number]))]
     else:
         places = _places(written, lambda event: event.accent)
@@ -330,13 +330,13 @@ def _wrong_keys(row: Row, rng: random.Random) -> Iterator[Mutation]:
     if row["task"].endswith("scale_selection") and row["text"] is not None:
         written = written_from_json(json.loads(row["identity"])["score"])
         bars = [*written.bars]
-        bars[wrong_bar(options[wrong])] = bars[wrong_bar(row["answer"])]
+        bars[_bar_of(options[wrong])] = bars[_bar_of(row["answer"])]
         twin = replace(written, bars=tuple(bars))
         second = _with_score(row, twin) | {"text": abc_text(twin), "image": None}
         yield Mutation("key: a second right option", second)
 
 
-def wrong_bar(option: str) -> int:
+def _bar_of(option: str) -> int:
     """The index of the bar that ``bar 3`` names."""
     return int(option.removeprefix("bar ")) - 1
 
@@ -474,7 +474,7 @@ def _rewrite_words(root: Tree, rng: random.Random) -> bool:
     if not found:
         return False
     text = rng.choice(found)
-    words = "augmented" if not text.get("data-text", "").isdigit() else "9"
+    words = _other_words(text)
     text.set("data-text", words)
     for path in text:
         path.set("d", words_outline(words).path)
@@ -485,8 +485,14 @@ def _mislabel_words(root: Tree, rng: random.Random) -> bool:
     """Words that are not what is drawn."""
     found = [e for _, e in _classed(root, "text")]
     if found:
-        rng.choice(found).set("data-text", "augmented")
+        text = rng.choice(found)
+        text.set("data-text", _other_words(text))
     return bool(found)
+
+
+def _other_words(text: Tree) -> str:
+    old = text.get("data-text", "")
+    return ("9" if old != "9" else "8") if old.isdigit() else f"not {old}"
 
 
 def _mislabel_glyph(root: Tree, rng: random.Random) -> bool:

@@ -20,9 +20,9 @@ from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.theory.chord import SEVENTHS, TRIADS, name_chord, spell
 from benchgen.sheet_music.theory.pitch import Spelling, note_words, pitch_class, root_words
 from benchgen.sheet_music.voicing import (
-    CLOSE_AND_OPEN,
     INVERTED_SEVENTHS,
     INVERTED_TRIADS,
+    ROOT_POSITION,
     ROOTS,
     lift,
     stack,
@@ -49,7 +49,7 @@ class Config:
     @property
     def voicings(self) -> tuple[tuple[int, ...], ...]:
         """The spacings and inversions shown."""
-        return (CLOSE_AND_OPEN, CLOSE_AND_OPEN, INVERTED_TRIADS, INVERTED_SEVENTHS)[self.level - 1]
+        return (ROOT_POSITION, ROOT_POSITION, INVERTED_TRIADS, INVERTED_SEVENTHS)[self.level - 1]
 
 
 def spelled(config: Config) -> Iterator[tuple[Spelling, str, tuple[Spelling, ...]]]:
