@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
+from importlib.metadata import version
 
 from benchgen.problem import Identity
 from benchgen.sheet_music.notation.abc import write_abc
@@ -32,9 +34,8 @@ def render_images(identity: Identity) -> tuple[bytes, ...]:
 
 def fingerprint() -> Mapping[str, str]:
     """The libraries that decide the bytes of the pictures."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("verovio", "skia-python", "pillow")}
+    names = ("verovio", "skia-python", "fonttools")
+    return {**{name: version(name) for name in names}, "zlib": zlib.ZLIB_RUNTIME_VERSION}
 
 
 SUITE = Suite(

@@ -3,7 +3,7 @@
 Conventions
 -----------
 * Geometry in the SVG is in tenths of a pixel, y downwards. The staff space is 16
-  pixels; staff lines, stems and ledger lines are 2 pixels thick.
+  pixels; staff lines and stems are 2 pixels thick, ledger lines 2.4.
 * The SVG stands alone: no style sheet, no text, no font, no hidden element. Every
   stroke is an attribute, and words and numbers are outlines inside
   ``<g class="text" data-text="...">``. Verovio's class names and glyph ids

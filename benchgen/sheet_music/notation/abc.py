@@ -26,11 +26,8 @@ def _key(fifths: int, clef: str) -> str:
 
 @cache
 def _note(letter: str, octave: int, sign: int | None) -> str:
-    if octave >= 5:
-        pitch = letter.lower() + "'" * (octave - 5)
-    else:
-        pitch = letter + "," * (4 - octave)
-    return _SIGNS[sign] + pitch
+    low, high = "," * (4 - octave), "'" * (octave - 5)
+    return _SIGNS[sign] + (letter if octave < 5 else letter.lower()) + low + high
 
 
 @cache
