@@ -9,8 +9,8 @@ Conventions
   1. boxes, ``\boxed{...}``: all of them must hold the same answer. Empty boxes
      hold none and are passed over, and so is the prompt's own example when it is
      repeated word for word. A box that never closes spoils the reply.
-  2. a last line ``Answer: X`` (also "Final answer:", "The answer is: X", with
-     Markdown around it): all such lines must hold the same answer.
+  2. a last line ``Answer: X`` (also "Final answer: X" and "The correct answer is X",
+     with Markdown around it): all such lines must hold the same answer.
   3. a reply that is nothing but an answer.
 
 * An answer is an option's letter, an option's exact text, or both where they
@@ -47,7 +47,7 @@ _BRACE = re.compile(r"(?=[\\{}])(?:(?P<box>\\{1,2}(?:boxed|fbox)\s{0,8}\{)|\\.|[
 _EXAMPLE = re.compile(r"\\{1,2}(?i:boxed\{A\}\s{1,8}if the first option is right)")
 _ANSWER_LINE = re.compile(
     r"(?:the\s{1,8})?(?:(?:final|correct|right|best)\s{1,8})?answer"
-    r"(?:\s{1,8}is)?[\s*_`]{0,8}:(.*)",
+    r"(?:[\s*_`]{0,8}:|\s{1,8}is(?:[\s*_`]{0,8}:|\s))(.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _WRAPPER = re.compile(

@@ -137,8 +137,8 @@ def problem_from_row(row: Mapping[str, Any]) -> Problem:
     return Problem(**fields)
 
 
-def _compact(identity: Mapping[str, Any]) -> str:
-    return json.dumps(identity, ensure_ascii=False, separators=(",", ":"))
+# Kept, because ``json.dumps`` makes one anew at every call that is not the plainest.
+_compact = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def _only(images: Sequence[bytes]) -> bytes:

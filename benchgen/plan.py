@@ -115,6 +115,11 @@ def make_plan(
     return plan
 
 
+def most_items(plan: Plan) -> int:
+    """The largest count that a plan like this one could have."""
+    return min(_ends(plan))
+
+
 def suite_items(plan: Plan, start: int, stop: int) -> Iterator[Problem]:
     """Items ``start`` up to ``stop`` of a plan; with twins, each followed by its twins."""
     for item in range(start, stop):
@@ -174,15 +179,22 @@ def _chosen_levels(tasks: Sequence[str], wanted: Sequence[int]) -> tuple[int, ..
 
 
 def _refuse_beyond_capacity(plan: Plan) -> None:
-    classes = len(plan.tasks) * len(plan.levels)
-    places = [plan.place(position) for position in range(classes)]
-    limits = [capacity(task, level, plan.split) for task, level, _ in places]
-    # Item ``limit * classes + position`` is the first that a class cannot give.
-    ends = [limit * classes + position for position, limit in enumerate(limits)]
+    ends = _ends(plan)
     most = min(ends)
     if plan.count > most:
-        task, level, _ = places[ends.index(most)]
+        task, level, _ = plan.place(ends.index(most))
         raise InputError(
-            f"{task} level {level} split {plan.split} holds {limits[ends.index(most)]} problems "
-            f"a seed, so count is at most {most} here, not {plan.count}"
+            f"{task} level {level} split {plan.split} holds "
+            f"{capacity(task, level, plan.split)} problems a seed, "
+            f"so count is at most {most} here, not {plan.count}"
         )
+
+
+def _ends(plan: Plan) -> list[int]:
+    """For each class and level, the first item that it cannot give."""
+    classes = len(plan.tasks) * len(plan.levels)
+    return [
+        capacity(task, level, plan.split) * classes + position
+        for position in range(classes)
+        for task, level, _ in [plan.place(position)]
+    ]

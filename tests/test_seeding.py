@@ -27,7 +27,10 @@ def test_neighbouring_seeds_share_no_choices() -> None:
 
 
 def test_a_draw_is_the_same_in_every_process() -> None:
-    code = "from benchgen.seeding import Draw; d = Draw('x', 1); print([d.below(1000) for _ in range(5)])"
+    code = (
+        "from benchgen.seeding import Draw; d = Draw('x', 1); "
+        "print([d.below(1000) for _ in range(5)])"
+    )
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True,

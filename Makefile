@@ -1,0 +1,41 @@
+# `make quickstart` and `make test` are all that a fresh machine needs: both make the
+# environment first. Everything runs from .venv; `. .venv/bin/activate` for the rest.
+
+BIN := .venv/bin
+# The tests of one engine stand in one group, so that it is started once.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
+
+.PHONY: quickstart test quick check bench audit environment lock clean
+
+quickstart: environment
+	$(BIN)/benchgen quickstart
+
+test: check
+	$(PYTEST)
+
+# Without what takes long.
+quick: environment
+	$(PYTEST) -m "not slow"
+
+check: environment
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: environment
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements/bench.txt
+	$(BIN)/python benchmarks/synth.py
+
+audit: environment
+	$(BIN)/benchgen audit --full
+
+environment:
+	@./setup
+
+# Resolve requirements/cpu.in anew.
+lock: environment
+	$(BIN)/python requirements/lock.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

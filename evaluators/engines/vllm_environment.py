@@ -1,0 +1,78 @@
+"""The environment in which vLLM's processes start: quiet, offline, on all cores.
+
+vLLM runs the model in processes that it spawns, and those read their settings
+from the environment when they start. So it is enough that the settings stand
+there while the engine is being opened. A variable that the user has set is left
+as it is, and everything is put back afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+QUIET = {
+    # No figures about this machine are sent anywhere.
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    # A fork would inherit locks held by the threads of a progress bar.
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+}
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
+LIBRARY_FOLDERS = (
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+)
+
+
+def cpu_settings(cores: list[int], preloads: list[str], preloaded: str) -> dict[str, str]:
+    """What the CPU build needs beside ``QUIET``.
+
+    ``cores`` are the ones this process may use, ``preloads`` the libraries to
+    load first, ``preloaded`` what is loaded first already.
+    """
+    already = [path for path in preloaded.split(":") if path]
+    names = {Path(path).name.partition(".")[0] for path in already}
+    wanted = [path for path in preloads if Path(path).name.partition(".")[0] not in names]
+    settings = {"LD_PRELOAD": ":".join([*wanted, *already])}
+    if len(cores) <= 4:
+        # Left to itself it keeps one core for the front end, half of a small machine.
+        settings["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(str(core) for core in sorted(cores))
+    return settings
+
+
+def find_preloads() -> list[str]:
+    """The allocator and the OpenMP library that vLLM's CPU build is fastest with, if there."""
+    found = []
+    tcmalloc = [Path(folder) / name for folder in LIBRARY_FOLDERS for name in TCMALLOC]
+    for candidates in (tcmalloc, [Path(sys.prefix) / "lib" / "libiomp5.so"]):
+        found += [str(path) for path in candidates if path.is_file()][:1]
+    return found
+
+
+@contextmanager
+def process_environment(settings: Mapping[str, str], *, force: bool = False) -> Iterator[None]:
+    """Let ``settings`` stand in the environment where the user has not set them.
+
+    With ``force`` they stand in any case. On leaving, each of them is as before.
+    """
+    before = {name: os.environ.get(name) for name in settings}
+    for name, value in settings.items():
+        if force or before[name] is None:
+            os.environ[name] = value
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = old

@@ -1,0 +1,73 @@
+"""Confidence intervals for a mean of scores in [0, 1], clustered by problem.
+
+Conventions
+-----------
+* Samples of one problem (or of one group of twins) are not independent, so the
+  variance of the mean is taken between clusters: with cluster sums ``s``,
+  cluster sizes ``m`` and mean ``p``, ``sum((s - m p)^2) / (sum m)^2``.
+* The interval is Wilson's, at the number of independent samples that would have
+  that variance (Kish's effective sample size). With one sample a cluster it is
+  Wilson's interval exactly; with copies of one sample in every cluster it is
+  Wilson's at the number of clusters.
+* Where every score is alike the data tell nothing of the clustering, and every
+  cluster counts once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from statistics import NormalDist
+
+CONFIDENCE = 0.95
+
+
+def wilson(mean: float, size: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's score interval for ``mean`` over ``size`` independent samples.
+
+    Raises
+    ------
+    ValueError
+        ``size`` is not positive, or ``mean`` is outside [0, 1].
+    """
+    if size <= 0 or not 0 <= mean <= 1:
+        raise ValueError(f"a mean in [0, 1] over a positive size, not {mean} over {size}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    shrink = 1 + z * z / size
+    centre = (mean + z * z / (2 * size)) / shrink
+    half = z * math.sqrt(mean * (1 - mean) / size + z * z / (4 * size * size)) / shrink
+    low = 0.0 if mean == 0 else max(0.0, centre - half)
+    high = 1.0 if mean == 1 else min(1.0, centre + half)
+    return low, high
+
+
+def effective_size(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
+    """How many independent samples tell as much of the mean as these do.
+
+    ``values`` and ``clusters`` have the same length, at least 1. The result lies
+    between 1 and the number of values.
+    """
+    sums: dict[Hashable, float] = {}
+    sizes: dict[Hashable, int] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + value
+        sizes[cluster] = sizes.get(cluster, 0) + 1
+    total = len(values)
+    mean = math.fsum(values) / total
+    spread = mean * (1 - mean)
+    if spread <= 0:
+        return float(len(sums))
+    variance = math.fsum((sums[c] - sizes[c] * mean) ** 2 for c in sums) / total**2
+    if variance * total <= spread:
+        return float(total)
+    return max(1.0, spread / variance)
+
+
+def clustered_interval(
+    values: Sequence[float],
+    clusters: Sequence[Hashable],
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """The interval for the mean of ``values``, samples of a cluster being alike."""
+    mean = math.fsum(values) / len(values)
+    return wilson(min(1.0, max(0.0, mean)), effective_size(values, clusters), confidence)

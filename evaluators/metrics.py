@@ -1,0 +1,259 @@
+"""What a run comes to: accuracy with intervals, outcomes, twins, tokens, seconds.
+
+Conventions
+-----------
+* Accuracy is the mean score over the samples that got a reply; unparsed and
+  truncated replies count as wrong there. A sample without a reply (an engine's
+  error, or never asked) is not wrong: it counts in ``outcomes`` or ``missing``
+  and makes the run incomplete.
+* Shares are of all samples on record, errors included.
+* Intervals are 95 %, clustered by twin group, which without twins is the
+  problem (``intervals.py``).
+* A group of twins (as many problems as they have options) is all right in an
+  epoch when every one of its problems is. A group that lacks a problem or a
+  reply in an epoch is not counted in it. Chance: one over the options to
+  the power of the options.
+* Seconds: ``wall`` sums, over the sessions of the run, the time from the session's
+  beginning to its last reply; ``replies`` sums what the engine took for each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchgen.problem import Outcome
+from evaluators.intervals import clustered_interval
+from evaluators.journal import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One row of a table: the samples of a task, a category, a level, or all.
+
+    ``scored`` is the number of samples with a reply; ``accuracy``, ``low`` and
+    ``high`` are None where there is none. ``chance`` is what guessing comes to.
+    ``outcomes`` counts all samples by outcome, every outcome named.
+    """
+
+    problems: int
+    samples: int
+    scored: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    chance: float
+    outcomes: Mapping[str, int]
+
+    def share(self, outcome: Outcome) -> float:
+        """The part of all samples that had this outcome (0 of none)."""
+        return self.outcomes[outcome.value] / self.samples if self.samples else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """The all-twins-right rate: ``groups`` counts group times epoch."""
+
+    groups: int
+    all_right: int
+    rate: float
+    low: float
+    high: float
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Sums over all replies."""
+
+    prompt: int
+    completion: int
+    cached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Time of the run: on the clock, and summed over the replies."""
+
+    wall: float
+    replies: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """All of ``metrics.json``. Keys of ``by_level`` are levels in digits; those of
+    ``by_task_level`` are ``task:level``. ``twins`` is None without twins.
+    """
+
+    wanted: int
+    missing: int
+    complete: bool
+    overall: Slice
+    by_category: Mapping[str, Slice]
+    by_task: Mapping[str, Slice]
+    by_level: Mapping[str, Slice]
+    by_task_level: Mapping[str, Slice]
+    twins: Twins | None
+    tokens: Tokens
+    seconds: Seconds
+
+
+def compute_metrics(samples: Sequence[Sample], wanted: int) -> Metrics:
+    """The metrics over ``samples``, of the ``wanted`` ones that the run is to have."""
+    missing = wanted - len(samples)
+    return Metrics(
+        wanted=wanted,
+        missing=missing,
+        complete=missing == 0 and not any(sample.failed for sample in samples),
+        overall=_slice(samples),
+        by_category=_slices(samples, lambda sample: sample.category),
+        by_task=_slices(samples, lambda sample: sample.task),
+        by_level=_slices(samples, lambda sample: sample.level),
+        by_task_level={
+            f"{task}:{level}": part
+            for task in sorted({sample.task for sample in samples})
+            for level, part in _slices(
+                (sample for sample in samples if sample.task == task),
+                lambda sample: sample.level,
+            ).items()
+        },
+        twins=_twins(samples),
+        tokens=Tokens(
+            prompt=sum(sample.prompt_tokens for sample in samples),
+            completion=sum(sample.completion_tokens for sample in samples),
+            cached=sum(sample.cached_tokens for sample in samples),
+        ),
+        seconds=Seconds(
+            wall=_wall_seconds(samples),
+            replies=math.fsum(sample.seconds for sample in samples),
+        ),
+    )
+
+
+def metrics_to_json(metrics: Metrics) -> dict[str, Any]:
+    """A JSON object from which ``metrics_from_json`` makes equal metrics.
+
+    Each slice also holds its ``shares``, for readers that do not compute.
+    """
+
+    def table(slices: Mapping[str, Slice]) -> dict[str, Any]:
+        return {name: _slice_to_json(part) for name, part in slices.items()}
+
+    twins = metrics.twins
+    return {
+        "wanted": metrics.wanted,
+        "missing": metrics.missing,
+        "complete": metrics.complete,
+        "overall": _slice_to_json(metrics.overall),
+        "by_category": table(metrics.by_category),
+        "by_task": table(metrics.by_task),
+        "by_level": table(metrics.by_level),
+        "by_task_level": table(metrics.by_task_level),
+        "twins": None if twins is None else {n: getattr(twins, n) for n in Twins.__slots__},
+        "tokens": {name: getattr(metrics.tokens, name) for name in Tokens.__slots__},
+        "seconds": {name: getattr(metrics.seconds, name) for name in Seconds.__slots__},
+    }
+
+
+def metrics_from_json(record: Mapping[str, Any]) -> Metrics:
+    """The metrics that ``metrics_to_json`` wrote.
+
+    Raises
+    ------
+    KeyError, TypeError
+        The record is not one of ours.
+    """
+
+    def table(name: str) -> dict[str, Slice]:
+        return {key: _slice_from_json(part) for key, part in record[name].items()}
+
+    return Metrics(
+        wanted=record["wanted"],
+        missing=record["missing"],
+        complete=record["complete"],
+        overall=_slice_from_json(record["overall"]),
+        by_category=table("by_category"),
+        by_task=table("by_task"),
+        by_level=table("by_level"),
+        by_task_level=table("by_task_level"),
+        twins=None if record["twins"] is None else Twins(**record["twins"]),
+        tokens=Tokens(**record["tokens"]),
+        seconds=Seconds(**record["seconds"]),
+    )
+
+
+def _slices(samples: Iterable[Sample], name: Callable[[Sample], Any]) -> dict[str, Slice]:
+    parts: dict[Any, list[Sample]] = {}
+    for sample in samples:
+        parts.setdefault(name(sample), []).append(sample)
+    return {str(key): _slice(parts[key]) for key in sorted(parts)}
+
+
+def _slice(samples: Sequence[Sample]) -> Slice:
+    outcomes = {outcome.value: 0 for outcome in Outcome}
+    for sample in samples:
+        outcomes[sample.outcome.value] += 1
+    scored = [sample for sample in samples if not sample.failed]
+    accuracy = low = high = None
+    if scored:
+        values = [sample.value for sample in scored]
+        accuracy = math.fsum(values) / len(values)
+        low, high = clustered_interval(values, [sample.twin_group for sample in scored])
+    guesses = [1 / sample.options if sample.options else 0.0 for sample in samples]
+    return Slice(
+        problems=len({sample.problem for sample in samples}),
+        samples=len(samples),
+        scored=len(scored),
+        accuracy=accuracy,
+        low=low,
+        high=high,
+        chance=math.fsum(guesses) / len(guesses) if guesses else 0.0,
+        outcomes=outcomes,
+    )
+
+
+def _twins(samples: Iterable[Sample]) -> Twins | None:
+    groups: dict[tuple[str, int], list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault((sample.twin_group, sample.epoch), []).append(sample)
+    values: list[float] = []
+    names: list[str] = []
+    chances: list[float] = []
+    for (name, _), members in groups.items():
+        size = members[0].options
+        if size < 2 or len(members) != size or any(member.failed for member in members):
+            continue
+        values.append(float(all(member.value == 1.0 for member in members)))
+        names.append(name)
+        chances.append(float(size) ** -size)
+    if not values:
+        return None
+    low, high = clustered_interval(values, names)
+    return Twins(
+        groups=len(values),
+        all_right=int(sum(values)),
+        rate=sum(values) / len(values),
+        low=low,
+        high=high,
+        chance=math.fsum(chances) / len(chances),
+    )
+
+
+def _wall_seconds(samples: Iterable[Sample]) -> float:
+    ends: dict[int, float] = {}
+    for sample in samples:
+        ends[sample.session] = max(ends.get(sample.session, 0.0), sample.elapsed)
+    return math.fsum(ends.values())
+
+
+def _slice_to_json(part: Slice) -> dict[str, Any]:
+    record: dict[str, Any] = {name: getattr(part, name) for name in Slice.__slots__}
+    record["outcomes"] = dict(part.outcomes)
+    record["shares"] = {outcome.value: part.share(outcome) for outcome in Outcome}
+    return record
+
+
+def _slice_from_json(record: Mapping[str, Any]) -> Slice:
+    return Slice(**{name: record[name] for name in Slice.__slots__})

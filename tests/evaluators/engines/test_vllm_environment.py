@@ -1,0 +1,34 @@
+"""The environment that vLLM's processes start in."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from evaluators.engines.vllm_environment import cpu_settings, process_environment
+
+MALLOC, OPENMP = "/lib/libtcmalloc_minimal.so.4", "/venv/lib/libiomp5.so"
+
+
+def test_what_the_user_has_set_stands_and_all_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SET_BY_USER", "theirs")
+    monkeypatch.delenv("UNSET", raising=False)
+    with (
+        pytest.raises(RuntimeError),
+        process_environment({"SET_BY_USER": "ours", "UNSET": "ours"}),
+    ):
+        assert (os.environ["SET_BY_USER"], os.environ["UNSET"]) == ("theirs", "ours")
+        os.environ["SET_BY_USER"] = os.environ["UNSET"] = "changed by the library"
+        raise RuntimeError
+    assert os.environ["SET_BY_USER"] == "theirs"
+    assert "UNSET" not in os.environ
+
+
+def test_preloads_are_added_before_the_users_own_and_never_twice() -> None:
+    settings = cpu_settings([0, 1], [MALLOC, OPENMP], "/mine/libtcmalloc_minimal.so.4.5:/a.so")
+    assert settings["LD_PRELOAD"] == f"{OPENMP}:/mine/libtcmalloc_minimal.so.4.5:/a.so"
+
+
+def test_without_preloads_nothing_is_loaded_first() -> None:
+    assert cpu_settings([0, 1], [], "")["LD_PRELOAD"] == ""
