@@ -200,7 +200,9 @@ def verify(
 
 @app.command()
 def audit(
-    target: Annotated[str, typer.Argument(help="A dataset folder, or a suite.")],
+    target: Annotated[
+        str | None, typer.Argument(help="A dataset folder, or a suite (default every suite).")
+    ] = None,
     task: Annotated[
         list[str] | None, typer.Option(help="Of a suite: only these tasks, by comma.")
     ] = None,
@@ -220,11 +222,16 @@ def audit(
     """Ask whether items can be answered without their score: three gates."""
     from benchgen.audit import audit_dataset, audit_tasks, report_lines
     from benchgen.plan import chosen_tasks
+    from benchgen.task import list_tasks
 
     drawn = items if items is not None else (2_000 if quick else 20_000)
+    names, levels = _listed(task or []), _listed(level or [])
+    of_dataset = target is not None and Path(target).exists()
+    if (names or levels) and (of_dataset or target is None):
+        raise InputError("--task and --level go with a suite")
     twins = 25 if quick else 1_000
-    with progress(f"audit {target}", "cells", quiet=json) as update:
-        if Path(target).exists():
+    with progress(f"audit {target or 'of every suite'}", "cells", quiet=json) as update:
+        if target is not None and of_dataset:
             report = audit_dataset(
                 target,
                 drawn,
@@ -236,8 +243,8 @@ def audit(
             )
         else:
             report = audit_tasks(
-                chosen_tasks(target, _listed(task or [])),
-                [_integer("level", value) for value in _listed(level or [])],
+                list_tasks() if target is None else chosen_tasks(target, names),
+                [_integer("level", value) for value in levels],
                 items=drawn,
                 seed=seed,
                 workers=workers,

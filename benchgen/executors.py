@@ -47,13 +47,14 @@ class Executor(Protocol):
 class LocalExecutor:
     """Processes on this machine; with one worker, this process.
 
-    ``start`` is how processes begin: "fork" inherits the tables that planning has
-    built, which take longer to build than many a dataset to write; "spawn" is for a
-    process that runs threads, whose locks a fork would inherit too. None chooses.
+    ``start`` is how processes begin: "spawn" is safe anywhere; "fork" inherits the
+    tables that planning has built, which take longer to build than many a dataset to
+    write, but also the locks of any thread: only for a process that runs none (those of
+    OpenMP, say, hang).
     """
 
     workers: int = 1
-    start: str | None = None
+    start: str = "spawn"
 
     def map(self, function: Callable[[int], T], shards: Iterable[int]) -> Iterator[T]:
         """The results, as they finish.
@@ -74,7 +75,7 @@ class LocalExecutor:
 
         pool = ProcessPoolExecutor(
             self.workers,
-            mp_context=multiprocessing.get_context(self.start or _safe_start()),
+            mp_context=multiprocessing.get_context(self.start),
             initializer=_end_with_parent,
         )
         waiting = iter(shards)
@@ -170,7 +171,7 @@ class RayExecutor:
 
 
 def choose_executor(name: str, workers: int, address: str | None = None) -> Executor:
-    """The executor called ``local`` or ``ray``.
+    """The executor called ``local`` or ``ray``, for a process that only synthesizes.
 
     Raises
     ------
@@ -183,7 +184,8 @@ def choose_executor(name: str, workers: int, address: str | None = None) -> Exec
         raise InputError(f"unknown executor {name!r}; there are: local, ray")
     if address is not None:
         raise InputError("an address goes with the executor ray")
-    return LocalExecutor(workers)
+    alone = threading.active_count() == 1
+    return LocalExecutor(workers, "fork" if alone and sys.platform == "linux" else "spawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +215,6 @@ def parse_share(text: str) -> Share:
     if not (slash and job.isdecimal() and jobs.isdecimal() and 1 <= int(job) <= int(jobs)):
         raise InputError(f"a shard of jobs is 1/n to n/n, not {text!r}")
     return Share(int(job), int(jobs))
-
-
-def _safe_start() -> str:
-    alone = threading.active_count() == 1
-    return "fork" if alone and sys.platform == "linux" else "spawn"
 
 
 def _call(function: Callable[[int], T], shard: int) -> T:

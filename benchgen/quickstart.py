@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchgen.dataset import Synthesis, synthesize
-from benchgen.executors import LocalExecutor
+from benchgen.executors import choose_executor
 from benchgen.plan import make_plan
 
 SUITE = "sheet_music"
@@ -81,4 +81,4 @@ def quickstart(
 
 def _synthesize(out: Path, modality: str, count: int, workers: int) -> Synthesis:
     plan = make_plan(SUITE, split="test", count=count, modalities=[modality])
-    return synthesize(plan, out, executor=LocalExecutor(min(workers, plan.shards)))
+    return synthesize(plan, out, executor=choose_executor("local", min(workers, plan.shards)))

@@ -35,7 +35,7 @@ from typing import Any
 
 from benchgen.columns import table_of
 from benchgen.dataset import synthesize
-from benchgen.executors import Executor, LocalExecutor
+from benchgen.executors import Executor, choose_executor
 from benchgen.plan import Plan, make_plan, most_items, suite_items
 from benchgen.sheet_music.engrave import engrave_svg, rasterise
 from benchgen.sheet_music.score import score_of
@@ -242,7 +242,7 @@ def scaling(pictures: int, rounds: int, folder: Path) -> dict[str, Any]:
     for turn in range(rounds):
         for workers in (1, 2):
             out = folder / f"scaling-{turn}-{workers}"
-            rates[workers] = steady_rate(plan, out, LocalExecutor(workers), workers)
+            rates[workers] = steady_rate(plan, out, choose_executor("local", workers), workers)
         ratios.append(rates[2] / rates[1])
         note(f"two processes: {rates[2]:,.0f}/s against {rates[1]:,.0f}/s")
     return {"median": statistics.median(ratios), "ratios": ratios, "pictures": plan.count}

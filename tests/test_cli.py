@@ -169,6 +169,8 @@ def test_another_configuration_names_what_differs(
         ["gallery", "no_such_suite", "--out", "x.html"],
         ["verify", "no/such/folder"],
         ["audit", "no_such_suite"],
+        ["audit", "--level", "1"],
+        ["audit", "sheet_music", "--level", "9"],
         ["eval", "--data", "no/such/folder", "--out", "x", "--engine", "scripted:gold"],
         ["board", "no/such/run", "--out", "x"],
         ["board", "--out", "x"],

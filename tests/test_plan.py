@@ -88,12 +88,23 @@ def test_each_item_is_followed_by_the_rest_of_its_twins() -> None:
     for problem in plain:
         at = rows.index(problem)
         group = rows[at : at + len(problem.options or ())]
-        assert group[1:] == [twin for twin in twins(problem) if twin != problem]
+        others = [twin for twin in twins(problem) if twin != problem]
+        assert sorted(group[1:], key=lambda twin: twin.id) == sorted(others, key=lambda t: t.id)
         assert {twin.twin_group for twin in group} == {problem.twin_group}
         assert {twin.question for twin in group} == {problem.question}
         assert {twin.options for twin in group} == {problem.options}
         assert {twin.answer for twin in group} == set(problem.options or ())
     assert len({problem.twin_group for problem in rows}) == 8
+
+
+def test_the_order_of_twins_does_not_tell_their_keys() -> None:
+    plan = make_plan(SUITE, split="test", count=24, levels=[1], with_twins=True)
+    rows = list(suite_items(plan, 0, 24))
+    orders = set()
+    for at in range(0, len(rows), 4):
+        keys = [(row.options or ()).index(row.answer) for row in rows[at + 1 : at + 4]]
+        orders.add(keys == sorted(keys))
+    assert orders == {True, False}
 
 
 def test_the_count_may_reach_the_capacity_and_not_one_more() -> None:

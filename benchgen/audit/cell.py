@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-* Of every split, the first ``fit_items`` are for learning and twice nothing else: the
-  ``scored_items`` after them are what every predictor is scored on. What was learned
-  from the train split is scored on the other splits too.
+* Of every split, the first items are for learning and nothing else: every predictor is
+  scored on the ones after them. What was learned from the train split is scored on the
+  other splits too.
 * A cell is a pure function of its plan, so that the number of processes changes nothing.
 """
 
@@ -35,6 +35,15 @@ from benchgen.task import find_task, make, twins
 REWARD_ITEMS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class SplitPlan:
+    """How many items of a split are learned from, and how many are scored."""
+
+    split: str
+    learned: int
+    scored: int
+
+
 @dataclass(frozen=True)
 class SplitResult:
     """What was found for one task, level and split.
@@ -63,10 +72,8 @@ class CellAudit:
     """
 
     cells: tuple[tuple[str, int], ...]
-    splits: tuple[str, ...]
+    splits: tuple[SplitPlan, ...]
     seed: int
-    fit_items: int
-    scored_items: int
     twin_items: int
     proved_items: int
     control_items: int
@@ -80,8 +87,9 @@ class CellAudit:
         results = []
         trained: dict[str, Scorer] = {}
         examples: list[Problem] = []
-        for split in sorted(self.splits, key=lambda name: name != "train"):
-            count = max(self.fit_items + self.scored_items, self.twin_items, self.control_items)
+        for plan in sorted(self.splits, key=lambda p: p.split != "train"):
+            split = plan.split
+            count = max(plan.learned + plan.scored, self._kept_items)
             try:
                 keys = item_keys(task, level, split, self.seed, count)
             except InputError as error:
@@ -90,7 +98,7 @@ class CellAudit:
             kept: list[Problem] = []
             problems = _keeping(draw(task, level, split, keys), kept, self._kept_items)
             sample = collect(task, level, split, problems)
-            trials, learned = self._trials(sample, reading, trained)
+            trials, learned = self._trials(sample, plan, reading, trained)
             if split == "train":
                 trained = learned
                 examples = kept
@@ -114,16 +122,20 @@ class CellAudit:
         return max(self.twin_items, REWARD_ITEMS, self.control_items)
 
     def _trials(
-        self, sample: Sample, reading: SuiteReading, trained: dict[str, Scorer]
+        self,
+        sample: Sample,
+        plan: SplitPlan,
+        reading: SuiteReading,
+        trained: dict[str, Scorer],
     ) -> tuple[list[Trial], dict[str, Scorer]]:
-        if sample.view is None or not self.scored_items:
+        if sample.view is None or not plan.scored:
             return [], {}
         offers = measure(sample.view, reading)
-        learned = fit_predictors(offers.take(slice(0, self.fit_items)))
+        learned = fit_predictors(offers.take(slice(0, plan.learned)))
         scorers = {"split": learned}
         if trained:
             scorers["train"] = trained
-        scored = offers.take(slice(self.fit_items, self.fit_items + self.scored_items))
+        scored = offers.take(slice(plan.learned, plan.learned + plan.scored))
         return run_trials(scored, scorers, self.seed), learned
 
     def _controls(

@@ -31,8 +31,8 @@ MOST_LISTED = 100
 Report = Mapping[str, Any]
 
 
-def make_report(results: Sequence[SplitResult], with_equivalence: bool) -> dict[str, Any]:
-    """The gates' verdicts on the results of an audit."""
+def make_report(results: Sequence[SplitResult], bounding: Sequence[str] = ()) -> dict[str, Any]:
+    """The gates' verdicts on the results of an audit; gate 2 on the splits ``bounding``."""
     trials = [trial for result in results for trial in result.trials]
     samples = [result.sample for result in results if result.sample is not None]
     refused = [
@@ -42,7 +42,7 @@ def make_report(results: Sequence[SplitResult], with_equivalence: bool) -> dict[
     ]
     gates = {
         "twins": twin_gate(results),
-        "equivalence": equivalence_gate(trials, refused, with_equivalence),
+        "equivalence": equivalence_gate(trials, refused, bounding),
         "detection": detection_gate(trials),
     }
     leaks = split_leaks(samples)
@@ -91,12 +91,12 @@ def twin_gate(results: Sequence[SplitResult]) -> dict[str, Any]:
 
 
 def equivalence_gate(
-    trials: Sequence[Trial], refused: Sequence[Mapping[str, Any]], run: bool
+    trials: Sequence[Trial], refused: Sequence[Mapping[str, Any]], bounding: Sequence[str]
 ) -> dict[str, Any]:
     """Gate 2; where it is not run it neither passes nor fails a class."""
-    if not run:
+    if not bounding:
         return {"passed": True, "run": False, "tests": 0, "margin": MARGIN, "refused": []}
-    verdicts = equivalence(trials)
+    verdicts = equivalence([t for t in trials if t.split in bounding])
     wide = too_wide(verdicts)
     classes = sorted({(v.trial.task, v.trial.level) for v in wide})
     classes += [(r["task"], r["level"]) for r in refused]
@@ -104,6 +104,7 @@ def equivalence_gate(
     return {
         "passed": not wide and not refused,
         "run": True,
+        "splits": list(bounding),
         "tests": len(verdicts),
         "confidence": 1 - ERROR,
         "margin": MARGIN,

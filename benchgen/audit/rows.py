@@ -75,7 +75,7 @@ def audit_dataset(
     ]
     found = {
         "count": sum(len(r.first) + len(r.further) for (_, level, _), r in cells.items() if level),
-        **make_report(results, False),
+        **make_report(results),
     }
     if not items:
         return {"dataset": str(path), "seed": seed, **found}
@@ -89,6 +89,7 @@ def audit_dataset(
         workers=workers,
         twin_items=twin_items,
         with_equivalence=with_equivalence,
+        bounded=tuple({split for _, _, split in cells}),
         progress=progress,
     )
     passed = bool(drawn["passed"] and found["passed"])

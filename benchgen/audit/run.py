@@ -3,8 +3,11 @@
 Conventions
 -----------
 * ``items`` is the least number of items that predictors learn from and are scored on,
-  for every task, level and split. With gate 2, as many more are scored as let fair
-  classes pass it (``statistics.planned_items``).
+  for every task and level, in the splits that gate 2 bounds; there, as many more are
+  scored as let fair classes pass it (``statistics.planned_items``).
+* The other splits take a quarter of ``items`` (training, which the predictors of other
+  splits learn from, all of them): gates 1 and 3 look at them, gate 2 does not. Without
+  gate 2 every split takes ``items``.
 * The same arguments give the same report, with any number of workers.
 """
 
@@ -14,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchgen.audit.cell import CellAudit, SplitResult, has_second_engine
+from benchgen.audit.cell import CellAudit, SplitPlan, SplitResult, has_second_engine
 from benchgen.audit.report import make_report
 from benchgen.audit.statistics import planned_items
 from benchgen.errors import InputError
@@ -27,7 +30,7 @@ ITEMS = 20_000
 TWIN_ITEMS = 1_000
 PROVED_ITEMS = 5
 CONTROL_ITEMS = 2_000
-TESTS_A_CELL = 250
+TESTS_A_CELL = 150
 
 Progress = Callable[[int, int], None]
 """Called with the cells (task and level) done and to do."""
@@ -45,6 +48,7 @@ def audit_tasks(
     proved_items: int = PROVED_ITEMS,
     control_items: int = CONTROL_ITEMS,
     with_equivalence: bool = True,
+    bounded: Sequence[str] = ("train", "test"),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Audit tasks on items drawn for the purpose.
@@ -56,10 +60,12 @@ def audit_tasks(
     levels
         Those of each task if empty.
     items
-        The least number to learn from and to score on, for each task, level and split;
-        0 leaves the predictors out.
+        The least number to learn from and to score on, for each task and level; 0
+        leaves the predictors out.
     with_equivalence
         Gate 2; without it, ``items`` may be small.
+    bounded
+        The splits that gate 2 bounds.
 
     Returns
     -------
@@ -80,15 +86,12 @@ def audit_tasks(
         for level in (levels or find_task(task).levels)
     )
     suites = sorted({task.partition("/")[0] for task, _ in cells})
-    scored = items
-    if with_equivalence and items:
-        scored = max(items, planned_items(TESTS_A_CELL * len(cells) * len(splits)))
+    bounding = tuple(s for s in splits if s in bounded) if with_equivalence and items else ()
+    plans = tuple(_split_plan(split, items, bounding, len(cells)) for split in splits)
     audit = CellAudit(
         cells,
-        tuple(splits),
+        plans,
         seed,
-        fit_items=items,
-        scored_items=scored,
         twin_items=twin_items,
         proved_items=proved_items,
         control_items=control_items,
@@ -103,10 +106,20 @@ def audit_tasks(
     return {
         "suites": {suite: find_suite(suite).version for suite in suites},
         "seed": seed,
-        "fit_items": items,
-        "scored_items": scored,
+        "items": {p.split: {"learned": p.learned, "scored": p.scored} for p in plans},
         "twin_items": twin_items,
         "second_engine": audit.second_engine,
-        **make_report(ordered, with_equivalence and bool(items)),
+        **make_report(ordered, bounding),
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+def _split_plan(split: str, items: int, bounding: Sequence[str], cells: int) -> SplitPlan:
+    """``bounding`` names the splits of gate 2, none without it."""
+    if split in bounding:
+        return SplitPlan(
+            split, items, max(items, planned_items(TESTS_A_CELL * cells * len(bounding)))
+        )
+    if not bounding:
+        return SplitPlan(split, items, items)
+    return SplitPlan(split, items if split == "train" else items // 4, items // 4)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchgen.audit import audit_tasks, cell, report_lines
+from benchgen.audit.run import _split_plan
 from benchgen.errors import InputError
 from benchgen.problem import Problem
 from benchgen.task import list_tasks
@@ -62,7 +63,7 @@ def test_equivalence_scores_as_many_items_as_it_needs() -> None:
         ["sheet_music/interval_name"], (1,), ("test",), 20, twin_items=2, proved_items=0,
         control_items=0,
     )  # fmt: skip
-    assert found["scored_items"] > 10_000
+    assert found["items"]["test"]["scored"] > 10_000
     assert found["gates"]["equivalence"]["run"]
     assert found["gates"]["equivalence"]["passed"]
 
@@ -122,3 +123,13 @@ def test_second_engine_judges_twins_where_it_is_installed() -> None:
     found = quick(["sheet_music/interval_name"], items=0, splits=("test",), proved_items=2)
     assert found["second_engine"]
     assert found["gates"]["twins"]["proved_by_second_engine"] == 8
+
+
+def test_splits_that_are_not_bounded_take_fewer_items() -> None:
+    found = audit_tasks(
+        ["sheet_music/interval_name"], (1,), items=0, twin_items=2, proved_items=0, control_items=0
+    )
+    assert all(plan == {"learned": 0, "scored": 0} for plan in found["items"].values())
+    plans = [_split_plan(split, 400, ("test",), 1) for split in ("train", "validation", "test")]
+    assert [(p.learned, p.scored) for p in plans[:2]] == [(400, 100), (100, 100)]
+    assert plans[2].learned == 400 and plans[2].scored > 10_000

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
@@ -150,30 +150,16 @@ def test_tables_state_the_figures(tmp_path: Path, write_dataset: WriteDataset) -
     assert "chance 0.4 %" in page  # all twins right
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--no-first-run", f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.binary_location = "/usr/bin/chromium"
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
-
-
-def shown(browser: webdriver.Chrome) -> list[str]:
+def shown(browser: Chrome) -> list[str]:
     return [a.text for a in browser.find_elements(By.CSS_SELECTOR, "article h3")]
 
 
 def test_in_a_browser_attacks_are_text_and_filters_filter(
-    tmp_path: Path, write_dataset: WriteDataset, browser: webdriver.Chrome
+    tmp_path: Path, write_dataset: WriteDataset, browser: Chrome
 ) -> None:
     make_report(write_dataset(48, image=True), tmp_path / "run", modality="image")
+    browser.get_log("browser")  # what earlier pages left there
+    browser.set_window_size(1280, 900)
     browser.get((tmp_path / "run" / "report.html").as_uri())
     assert browser.title.startswith("model </script><script>document.title='owned'")
     replies = browser.find_elements(By.CSS_SELECTOR, "article .sides > div:last-child pre")
@@ -208,7 +194,7 @@ def test_in_a_browser_attacks_are_text_and_filters_filter(
 
 
 def test_on_a_phone_nothing_overflows_the_page(
-    tmp_path: Path, write_dataset: WriteDataset, browser: webdriver.Chrome
+    tmp_path: Path, write_dataset: WriteDataset, browser: Chrome
 ) -> None:
     make_report(write_dataset(), tmp_path / "run")
     browser.set_window_size(500, 900)

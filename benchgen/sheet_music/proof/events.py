@@ -326,12 +326,17 @@ class SystemReading:
             raise Fault("two accents or two words on one note")
         place = bar.index(event)
         after = bar[place + 1] if place + 1 < len(bar) else None
+        joined = [] if after is None else [b for b in event.beams if b in after.beams]
+        if after is not None and joined:
+            whole = min(self._beam_count(event), self._beam_count(after))
+            if len(joined) != whole:
+                raise Fault(f"{len(joined)} beams between notes that have {whole}")
         return WrittenEvent(
             notes=tuple(self._note(head, event) for head in event.heads),
             value=self._value(event),
             dots=self._dots(event),
             tuplet=event.tuplet,
-            beam=after is not None and any(b in after.beams for b in event.beams),
+            beam=bool(joined),
             accent=event.accents == 1,
             above=event.words[0] if event.words else None,
         )

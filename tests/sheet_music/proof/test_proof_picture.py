@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -23,7 +23,7 @@ from benchgen.sheet_music.proof.raster import draw_with_resvg, raster_faults, re
 from benchgen.sheet_music.proof.scan import compare_with_score, read_picture
 from benchgen.sheet_music.score import score_from_json
 
-FEW, MANY = 8, len(ITEMS)
+FEW = 5
 
 
 def _draw(score: Mapping[str, Any]) -> str:
@@ -41,14 +41,13 @@ def _with_picture(item: Item, right: int) -> tuple[dict[str, Any], str]:
     return row | {"image": {"bytes": rasterise(svg), "path": None}}, svg
 
 
-def _mutants(items: tuple[Item, ...], seed: int) -> Iterator[Mutation]:
-    """Damage to rows that show both, text alone, and a picture alone."""
+def _mutants(items: Sequence[Item], seed: int) -> Iterator[Mutation]:
+    """Damage to rows that show both, and in turn to rows of text and of a picture alone."""
     for number, item in enumerate(items):
         rng = random.Random(f"{seed} {item.name}")
         row, svg = _with_picture(item, number % 4)
         yield from mutations(row, svg, rng)
-        yield from mutations(row | {"image": None}, None, rng)
-        yield from mutations(row | {"text": None}, None, rng)
+        yield from mutations(row | {("text", "image")[number % 2]: None}, None, rng)
 
 
 def _caught(mutation: Mutation) -> bool:
@@ -76,21 +75,20 @@ def test_the_prover_misses_damage() -> None:
     """A sample of the long test below: every kind, on a few items."""
     chosen = ITEMS[:: -(-len(ITEMS) // FEW)]
     mutants = list(_mutants(chosen, seed=1))
-    assert len(mutants) > 200
+    assert len(mutants) > 250
     assert [mutant.name for mutant in mutants if not _caught(mutant)] == []
 
 
 @pytest.mark.slow
 def test_the_prover_misses_one_of_many_mutants() -> None:
     kinds: Counter[str] = Counter()
-    for mutant in _mutants(ITEMS, seed=2):
+    for mutant in _mutants(ITEMS[::2], seed=2):
         kinds[mutant.name] += 1
         assert _caught(mutant), (mutant.name, mutant.row["id"])
     assert kinds.total() >= 500
     assert {name.partition(":")[0] for name in kinds} == {
         "text", "identity", "truth", "key", "drawing",
     }  # fmt: skip
-    assert min(kinds.values()) >= 2, kinds
 
 
 @pytest.mark.slow
