@@ -166,5 +166,3 @@ def _check_tuplets(events: list[WrittenEvent], bar: str) -> None:
     for place in range(0, len(triplets), 3):
         if len({(e.value, e.dots) for e in triplets[place : place + 3]}) != 1:
             raise Fault(f"a tuplet of unequal notes in bar {bar!r}")
-
-

@@ -118,9 +118,7 @@ def spelled(low: PitchClass, steps: int, semitones: int) -> PitchClass:
     """The note that many letters and semitones above ``low`` (the octave left out)."""
     octaves, place = divmod(LETTERS.index(low.letter) + steps, 7)
     letter = LETTERS[place]
-    return PitchClass(
-        letter, low.semitone + semitones - NATURAL_SEMITONES[letter] - 12 * octaves
-    )
+    return PitchClass(letter, low.semitone + semitones - NATURAL_SEMITONES[letter] - 12 * octaves)
 
 
 def beat_patterns(meter: tuple[int, int]) -> tuple[tuple[Fraction, ...], ...]:

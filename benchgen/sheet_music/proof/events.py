@@ -272,9 +272,7 @@ class SystemReading:
     def _place_triplets(self, digits: list[Glyph], brackets: list[Polygon]) -> None:
         for digit in digits:
             centre = digit.x + self.staff.width(digit) / 2
-            middle = min(
-                range(len(self.events)), key=lambda n: abs(self.events[n].centre - centre)
-            )
+            middle = min(range(len(self.events)), key=lambda n: abs(self.events[n].centre - centre))
             group = self.events[max(0, middle - 1) : middle + 2]
             if len(group) != 3 or any(event.tuplet for event in group):
                 raise Fault("a tuplet number without three notes of its own")
@@ -282,8 +280,7 @@ class SystemReading:
             own = [
                 bracket
                 for bracket in brackets
-                if group[0].left - slack <= bracket.left
-                and bracket.right <= group[2].right + slack
+                if group[0].left - slack <= bracket.left and bracket.right <= group[2].right + slack
             ]
             halves = 0 if self._beamed_alone(group) else 2
             if len(own) != halves:

@@ -49,9 +49,7 @@ def judge(task: str, question: str, options: Sequence[str], abc_text: str) -> li
     return judge_written(task, question, options, read_abc(abc_text))
 
 
-def judge_written(
-    task: str, question: str, options: Sequence[str], written: Written
-) -> list[bool]:
+def judge_written(task: str, question: str, options: Sequence[str], written: Written) -> list[bool]:
     """``judge`` for a score that has been read already."""
     name = task.rpartition("/")[2]
     if name not in JUDGES:

@@ -126,9 +126,7 @@ def _five_lines(lines: list[Stroke], space: float) -> tuple[float, float, float]
     ends = set()
     for row in rows.values():
         row.sort(key=lambda stroke: stroke.x1)
-        if any(
-            abs(b.x1 - a.x2) > NEAR * space for a, b in zip(row, row[1:], strict=False)
-        ):
+        if any(abs(b.x1 - a.x2) > NEAR * space for a, b in zip(row, row[1:], strict=False)):
             raise Fault("a staff line with a gap")
         ends.add((row[0].x1, row[-1].x2))
     if len(ends) != 1:

@@ -24,12 +24,8 @@ MISSING = (
     "and its lowest note is the root. Which note is missing?"
 )
 ROOT = "Which note is the root of the accented chord?"
-KEY = (
-    "In which one of these keys do all the accented notes belong? Minor keys are harmonic minor."
-)
-METER = (
-    "Which meter are these bars written in? Every bar is full, and the beams follow the meter."
-)
+KEY = "In which one of these keys do all the accented notes belong? Minor keys are harmonic minor."
+METER = "Which meter are these bars written in? Every bar is full, and the beams follow the meter."
 BARS = (
     "After which notes do the bar lines fall? Every bar is full, the last one too, and no note "
     "is held over a bar line."

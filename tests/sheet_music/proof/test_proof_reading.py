@@ -34,9 +34,7 @@ def _alters(body: str, key: str = "C major clef=treble") -> list[int]:
 
 
 def test_the_printed_example_is_not_read_as_it_is_written() -> None:
-    text = _abc(
-        '!accent!F2 ^G2 A2 | "^minor"!accent![D=FA]4 z2 |]', "D major clef=treble", "3/4"
-    )
+    text = _abc('!accent!F2 ^G2 A2 | "^minor"!accent![D=FA]4 z2 |]', "D major clef=treble", "3/4")
     note = WrittenNote
     assert read_abc(text) == Written(
         clef="treble",

@@ -19,12 +19,9 @@ from benchgen.sheet_music.proof.words import parse_named
 from benchgen.sheet_music.proof.written import LETTERS, Written
 
 _KEY_QUESTION = (
-    "In which one of these keys do all the accented notes belong? "
-    "Minor keys are harmonic minor."
+    "In which one of these keys do all the accented notes belong? Minor keys are harmonic minor."
 )
-_SCALE_QUESTION = re.compile(
-    r"Which bar holds the (.+) scale, beginning on any of its notes\?"
-)
+_SCALE_QUESTION = re.compile(r"Which bar holds the (.+) scale, beginning on any of its notes\?")
 _BAR = re.compile(r"bar ([1-9])")
 _KEYS = tuple((tonic, "major") for tonic in MAJOR_TONICS) + tuple(
     (tonic, "minor") for tonic in MINOR_TONICS
