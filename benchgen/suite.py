@@ -28,7 +28,8 @@ class Suite:
     second engine as ``"module:function"``; it is imported only by ``verify``,
     because it needs packages that synthesis does not. It takes one dataset row
     (a mapping of the columns) and returns what is wrong with it, one line a
-    fault, nothing for a sound row. ``fingerprint`` returns the versions of
+    fault, nothing for a sound row; the module also holds ``CHECKS``, from the name of each
+    check to the column that it needs (or None). ``fingerprint`` returns the versions of
     the libraries that decide the bytes of its files.
     """
 

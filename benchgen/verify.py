@@ -7,10 +7,10 @@ Conventions
   from each name to the column without which it does not apply to a row (None:
   it always applies).
 * Checks of our own: ``files`` (digests and counts as the manifest states them),
-  ``rows`` (each is a problem), ``ids`` (none twice), ``contents`` (no content
-  twice: of the items; a twin may meet another item's content), ``twins`` (rows of
-  one twin group share task, level, split, question and options; answers and
-  contents all differ; where there are twins, there is one for each option).
+  ``rows`` (each is a problem), ``ids`` (none twice), ``contents`` (no content twice, twins
+  included), ``twins`` (rows of one twin group share task, level, split, question and
+  options; answers and contents all differ; where there are twins, there is one for each
+  option).
 * A share of 100 % is stated only where every single one is sound.
 """
 
@@ -164,15 +164,11 @@ def across_rows(manifest: Manifest, verdicts: Iterable[ShardVerdict]) -> ShardVe
     for id, times in Counter(trace.id for trace in traces).items():
         if times > 1:
             verdict.add(id, [f"ids: {times} rows have it"])
-    # With twins a group begins with its item; elsewhere it holds nothing else.
-    items = [group[0] for group in groups.values()]
-    if not manifest.configuration.get("twins"):
-        items = traces
     first: dict[bytes, str] = {}
-    for item in items:
-        if item.content in first:
-            verdict.add(item.id, [f"contents: its content is that of {first[item.content]}"])
-        first.setdefault(item.content, item.id)
+    for trace in traces:
+        if trace.content in first:
+            verdict.add(trace.id, [f"contents: its content is that of {first[trace.content]}"])
+        first.setdefault(trace.content, trace.id)
     for group in groups.values():
         verdict.add(group[0].id, _twin_faults(group, bool(manifest.configuration.get("twins"))))
     return verdict

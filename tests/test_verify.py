@@ -165,6 +165,7 @@ def test_a_twin_that_is_its_item_passes(twinned: Path, tmp_path: Path) -> None:
 
     report = verify_dataset(_altered(twinned, tmp_path / "copy", alter))
     assert [fault["fault"] for fault in report["faults"]] == [
+        "contents: its content is that of sheet_music/bar_lines-l1-validation-s3-000000",
         "twins: two rows of its group have one answer",
         "twins: two rows of its group have one content",
     ]
