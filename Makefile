@@ -26,8 +26,10 @@ bench: environment
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements/bench.txt
 	$(BIN)/python benchmarks/synth.py
 
+# Other items every day; SEED=0 for the same ones.
+SEED ?= $(shell date +%Y%m%d)
 audit: environment
-	$(BIN)/benchgen audit --full
+	$(BIN)/benchgen audit sheet_music --workers 2 --seed $(SEED)
 
 environment:
 	@./setup

@@ -357,7 +357,10 @@ def quick_start(
             raise RunIncomplete(f"{run} is not complete; run the same command to go on")
         return result.summary
 
-    done = quickstart(out, ask, build, model=model, count=count, workers=workers, say=note)
+    def rank(runs: Sequence[Path], page: Path, audit: Path) -> dict[str, Any]:
+        return build(runs, page, audit=audit)
+
+    done = quickstart(out, ask, rank, model=model, count=count, workers=workers, say=note)
     accuracy = done.run["overall"]["accuracy"]
     if json:
         print_json(

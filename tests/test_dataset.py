@@ -144,6 +144,7 @@ def killed_at_random_moments(folder: Path, rounds: int, draw: random.Random) -> 
     return killed
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_and_run_again_gives_the_same_bytes(
     pictures: Path, tmp_path: Path
 ) -> None:
@@ -519,6 +520,7 @@ print(len(seen), seen[len(seen) // 3], seen[-1])
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_shards() -> None:
     run = subprocess.run([sys.executable, "-c", RSS, "6"], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -22,7 +22,7 @@ def scripted(data: Path, run: Path, engine: str, model: str | None) -> dict[str,
 def test_everything_is_made_and_a_second_run_makes_nothing_again(tmp_path: Path) -> None:
     said: list[str] = []
     done = quickstart(
-        tmp_path / "q", scripted, build_board, count=72, workers=2,
+        tmp_path / "q", scripted, build_board, count=72, workers=2, audit_items=60,
         say=said.append,
     )  # fmt: skip
     for modality, folder in done.data.items():
@@ -35,6 +35,7 @@ def test_everything_is_made_and_a_second_run_makes_nothing_again(tmp_path: Path)
     assert done.run["overall"]["samples"] == 72
     page = done.page.read_text(encoding="utf-8")
     assert "perfect reader" in page and "random reader" in page
+    assert "best blind" in page
 
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "q").rglob("*.parquet")}
     asked: list[Path] = []
@@ -53,8 +54,8 @@ def test_everything_is_made_and_a_second_run_makes_nothing_again(tmp_path: Path)
     assert sum("already there" in line for line in said) == 2
 
 
-def build_board(runs: Sequence[Path], out: Path) -> dict[str, Any]:
-    return build(runs, out)
+def build_board(runs: Sequence[Path], out: Path, audit: Path) -> dict[str, Any]:
+    return build(runs, out, audit=audit)
 
 
 def test_a_folder_of_other_problems_is_refused_before_anything_is_asked(tmp_path: Path) -> None:

@@ -68,12 +68,13 @@ def flagged(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return sorted(found, key=lambda v: (v.value, -abs(v.trial.accuracy - v.trial.chance)))
 
 
-def resolution(trials: Sequence[Trial]) -> float:
-    """The leak (accuracy above chance) that gate 3 finds with 95 % power everywhere."""
-    return max(
-        (detectable(t.scored, len(trials), min(t.chance, 0.5), ERROR) for t in trials),
-        default=0.0,
-    )
+def resolution(trials: Sequence[Trial]) -> tuple[float, float]:
+    """The leaks (accuracy above chance) that gate 3 finds with 95 % power.
+
+    The first where most items are scored, the second where fewest are.
+    """
+    found = [detectable(t.scored, len(trials), min(t.chance, 0.5), ERROR) for t in trials]
+    return min(found, default=0.0), max(found, default=0.0)
 
 
 def best_blind(trials: Sequence[Trial], split: str) -> Mapping[str, object] | None:

@@ -123,7 +123,7 @@ def detection_gate(trials: Sequence[Trial]) -> dict[str, Any]:
         "passed": not found,
         "tests": len(verdicts),
         "family_error": ERROR,
-        "finds_leaks_of": round(resolution(trials), 4),
+        "finds_leaks_of": [round(leak, 4) for leak in resolution(trials)],
         "least": None if least is None else least.to_json("adjusted_p"),
         "flagged": _listed(found, "adjusted_p"),
     }
@@ -142,6 +142,7 @@ def report_lines(report: Report) -> Iterator[str]:
 def _lines(report: Report) -> Iterator[str]:
     gates = report["gates"]
     twins, second, third = gates["twins"], gates["equivalence"], gates["detection"]
+    finest, coarsest = third["finds_leaks_of"]
     yield (
         f"{_mark(twins)} twins: {twins['complete']} of {twins['items']} items have all of them "
         f"({twins['proved_by_second_engine']} twins proved by the second engine)"
@@ -159,7 +160,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield "-    equivalence: not run (it takes the full number of items)"
     yield (
         f"{_mark(third)} detection: {len(third['flagged'])} of {third['tests']} tests flagged; "
-        f"leaks of {100 * third['finds_leaks_of']:.1f} points are found"
+        f"leaks of {100 * finest:.1f} points are found where most items are scored, "
+        f"of {100 * coarsest:.1f} everywhere"
     )
     for row in third["flagged"][:10]:
         fitted = f", fitted on {row['fitted']}" if row["fitted"] else ""

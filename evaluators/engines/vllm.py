@@ -32,9 +32,10 @@ from PIL import Image
 from benchgen.errors import InputError
 from benchgen.problem import Message, Response, Usage
 from evaluators.engine import Request, Sampling
-from evaluators.engines.smollm2 import model_path
+from evaluators.engines.smollm2 import NAME, model_path
 from evaluators.engines.vllm_environment import (
     OFFLINE,
+    ONE_PROCESS,
     QUIET,
     cpu_settings,
     find_preloads,
@@ -81,7 +82,7 @@ class VllmEngine:
             raise InputError(f"a window holds at least one request, not {window}")
         path = model_path(model)
         is_folder = Path(path).is_dir()
-        self._name = Path(path).name if is_folder and model != "smollm2" else model
+        self._name = Path(path).name if is_folder and model != NAME else model
         self._ids = itertools.count()
         with ExitStack() as stack:
             stack.enter_context(process_environment({**QUIET, **(OFFLINE if is_folder else {})}))
@@ -90,9 +91,9 @@ class VllmEngine:
                 import vllm
                 from vllm.platforms import current_platform
                 from vllm.v1.engine.llm_engine import LLMEngine
+                from vllm.v1.executor import Executor
             except ImportError as error:
                 raise InputError(f"the vllm engine is not installed here: {error}") from error
-            _check_loadable(path)
             on_cpu = bool(current_platform.is_cpu())
             sequences = window or (CPU_SEQUENCES if on_cpu else GPU_SEQUENCES)
             arguments: dict[str, Any] = {
@@ -113,10 +114,15 @@ class VllmEngine:
                 settings = cpu_settings(cores, find_preloads(), os.environ.get("LD_PRELOAD", ""))
                 preload = {"LD_PRELOAD": settings.pop("LD_PRELOAD")}
                 stack.enter_context(process_environment(settings))
-                stack.enter_context(process_environment(preload, force=True))
-            self._engine = LLMEngine.from_engine_args(vllm.EngineArgs(**arguments))
+                stack.enter_context(process_environment(preload | ONE_PROCESS, force=True))
+            try:
+                config = vllm.EngineArgs(**arguments).create_engine_config()
+            except (OSError, ValueError) as error:
+                raise InputError(f"cannot load the model {model!r}: {_one_line(error)}") from error
+            executor = Executor.get_class(config)
+            self._engine = LLMEngine(config, executor, log_stats=False, multiprocess_mode=True)
         self._window = sequences
-        config = self._engine.model_config
+        resolved = self._engine.model_config
         self._description: dict[str, Any] = {
             "engine": "vllm",
             "model": self._name,
@@ -124,12 +130,12 @@ class VllmEngine:
             "torch": importlib.metadata.version("torch"),
             "transformers": importlib.metadata.version("transformers"),
             "device": "cpu" if on_cpu else str(current_platform.get_device_name()),
-            "dtype": str(config.dtype).removeprefix("torch."),
-            "context_length": int(config.max_model_len),
+            "dtype": str(resolved.dtype).removeprefix("torch."),
+            "context_length": int(resolved.max_model_len),
             "window": sequences,
             "tensor_parallel": tensor_parallel,
             "logprobs": "processed",
-            "images": bool(config.is_multimodal_model),
+            "images": bool(resolved.is_multimodal_model),
         }
 
     @property
@@ -282,16 +288,6 @@ def _response(output: Any, running: _Running) -> Response:
         seconds=time.monotonic() - running.since,
         error=None if finished else f"the engine ended the request: {reason}",
     )
-
-
-def _check_loadable(path: str) -> None:
-    """Read the model's configuration, so that what is no model is said in one line."""
-    from transformers import AutoConfig
-
-    try:
-        AutoConfig.from_pretrained(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot load the model {path!r}: {_one_line(error)}") from error
 
 
 def _one_line(error: Exception) -> str:

@@ -20,8 +20,11 @@ def test_a_folder_without_config_is_no_model(tmp_path: Path) -> None:
         model_path(str(tmp_path))
 
 
-def test_a_folder_with_config_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_is_a_model_once_it_holds_a_configuration_and_weights(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="holds no weights"):
+        model_path(str(tmp_path))
+    (tmp_path / "model.safetensors").touch()
     assert model_path(str(tmp_path)) == str(tmp_path)
 
 

@@ -223,6 +223,7 @@ def test_what_transformers_cannot_read_is_bad_input(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         (folder / "config.json").write_text(text)
+        (folder / "model.safetensors").touch()
         with pytest.raises(InputError, match="cannot load the model") as caught:
             VllmEngine(str(folder))
         assert "\n" not in str(caught.value)

@@ -32,3 +32,10 @@ def test_preloads_are_added_before_the_users_own_and_never_twice() -> None:
 
 def test_without_preloads_nothing_is_loaded_first() -> None:
     assert cpu_settings([0, 1], [], "")["LD_PRELOAD"] == ""
+
+
+def test_a_small_machine_uses_all_its_cores_and_binds_none() -> None:
+    small = cpu_settings([3, 5], [], "")
+    assert small["OMP_NUM_THREADS"] == "2"
+    assert small["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
+    assert "VLLM_CPU_OMP_THREADS_BIND" not in cpu_settings(list(range(32)), [], "")
