@@ -30,6 +30,9 @@ T = TypeVar("T")
 AHEAD = 2
 """Shards handed out for each worker: one in work and one waiting."""
 
+STARTS = 3
+"""How often a local Ray is tried to be started."""
+
 
 class ExecutorError(RuntimeError):
     """The machinery failed, not the function: a worker process died."""
@@ -123,15 +126,11 @@ class RayExecutor:
             A worker died more often than Ray tries again.
         """
         ray = _import_ray()
+        if self.address is None:
+            _refuse_endless_wait(self.workers, self.cpus_per_task)
         self._connect(ray)
         try:
-            # One thread would be enough; a task that asks for more than there is waits for ever.
-            available = ray.cluster_resources().get("CPU", 0.0)
-            if available < self.cpus_per_task:
-                raise InputError(
-                    f"the Ray cluster has {available:g} CPUs and a task takes "
-                    f"{self.cpus_per_task:g}"
-                )
+            _refuse_endless_wait(ray.cluster_resources().get("CPU", 0.0), self.cpus_per_task)
             yield from self._results(ray, function, shards)
         finally:
             ray.shutdown()
@@ -143,11 +142,19 @@ class RayExecutor:
             try:
                 ray.init(address=self.address, **quiet)
             except (ConnectionError, ValueError, RuntimeError) as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise InputError(f"no Ray cluster at {self.address!r}: {reason}") from error
+                raise InputError(f"no Ray cluster at {self.address!r}: {_line(error)}") from error
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(address="local", num_cpus=self.workers, include_dashboard=False, **quiet)
+        for attempt in range(1, STARTS + 1):
+            try:
+                ray.init(address="local", num_cpus=self.workers, include_dashboard=False, **quiet)
+                return
+            except Exception as error:
+                # Ray gives its own processes 30 seconds, which a busy machine may not keep,
+                # and says so by a plain ``Exception``.
+                ray.shutdown()
+                if attempt == STARTS:
+                    raise ExecutorError(f"Ray did not start: {_line(error)}") from error
 
     def _results(
         self, ray: Any, function: Callable[[int], T], shards: Iterable[int]
@@ -167,7 +174,7 @@ class RayExecutor:
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from error
             except ray.exceptions.RayError as error:
-                raise ExecutorError(f"Ray lost a task: {str(error).splitlines()[0]}") from error
+                raise ExecutorError(f"Ray lost a task: {_line(error)}") from error
 
 
 def choose_executor(name: str, workers: int, address: str | None = None) -> Executor:
@@ -227,6 +234,15 @@ def _import_ray() -> Any:
     except ImportError as error:
         raise InputError('Ray is not installed: pip install "benchgen[ray]"') from error
     return ray
+
+
+def _refuse_endless_wait(cpus: float, needed: float) -> None:
+    if cpus < needed:
+        raise InputError(f"the Ray cluster has {cpus:g} CPUs and a task takes {needed:g}")
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _refuse_silence(address: str) -> None:

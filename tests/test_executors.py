@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
+from operator import truediv
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from benchgen.errors import InputError
 from benchgen.executors import (
     AHEAD,
+    STARTS,
     ExecutorError,
     LocalExecutor,
     RayExecutor,
@@ -189,6 +192,7 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.ray
+@pytest.mark.xdist_group("ray")
 def test_ray_without_a_cluster_at_the_address_is_one_line() -> None:
     pytest.importorskip("ray")
     with pytest.raises(InputError, match="no Ray cluster") as caught:
@@ -197,15 +201,39 @@ def test_ray_without_a_cluster_at_the_address_is_one_line() -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.xdist_group("ray")
 def test_ray_refuses_a_task_that_would_wait_for_ever() -> None:
     pytest.importorskip("ray")
-    with pytest.raises(InputError, match="CPUs"):
+    with pytest.raises(InputError, match="has 1 CPUs and a task takes 64"):
         list(RayExecutor(1, cpus_per_task=64).map(abs, range(2)))
 
 
 @pytest.mark.ray
-def test_ray_gives_back_every_shard_and_errors_as_they_are() -> None:
-    pytest.importorskip("ray")
-    assert sorted(RayExecutor(2).map(abs, range(20))) == list(range(20))
-    with pytest.raises(TypeError):
-        list(RayExecutor(2).map(len, range(2)))  # type: ignore[arg-type]
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_ray_gives_every_result_and_errors_as_they_are() -> None:
+    ray = pytest.importorskip("ray")
+    results = []
+    with pytest.raises(ZeroDivisionError):
+        for result in RayExecutor(1).map(partial(truediv, 6), [1, 2, 3, 6, 0]):
+            results.append(result)
+    assert sorted(results) == [1, 2, 3, 6]
+    assert not ray.is_initialized()
+
+
+@pytest.mark.ray
+def test_ray_is_started_again_where_a_busy_machine_was_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ray = pytest.importorskip("ray")
+    starts = 0
+
+    def late(**_: object) -> None:
+        nonlocal starts
+        starts += 1
+        raise Exception("The current node timed out\nat great length")
+
+    monkeypatch.setattr(ray, "init", late)
+    with pytest.raises(ExecutorError, match="^Ray did not start: The current node timed out$"):
+        list(RayExecutor(1).map(abs, range(2)))
+    assert starts == STARTS
