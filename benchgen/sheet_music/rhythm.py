@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from itertools import chain
 from math import comb
 from typing import NamedTuple
 
@@ -148,14 +149,21 @@ def multiset(kinds: int, size: int, rank: int) -> tuple[int, ...]:
 
 
 def _bar(figures: Sequence[Figure]) -> Bar:
-    values: list[Value] = []
-    beams: list[bool] = []
-    for figure in figures:
-        short = [value.value >= 8 and not value.rest for value in figure]
-        values += figure
-        beams += [here and next_ for here, next_ in zip(short, [*short[1:], False], strict=True)]
-    text = " ".join(f"{v.value}{'.' * v.dots}{'t' * (v.tuplet > 0)}{'r' * v.rest}" for v in values)
-    return Bar(tuple(values), tuple(beams), text)
+    parts = [_part(figure) for figure in figures]
+    return Bar(
+        tuple(chain.from_iterable(figures)),
+        tuple(chain.from_iterable(beams for beams, _ in parts)),
+        " ".join(text for _, text in parts),
+    )
+
+
+@cache
+def _part(figure: Figure) -> tuple[tuple[bool, ...], str]:
+    """The beams and the text of one figure."""
+    short = [value.value >= 8 and not value.rest for value in figure]
+    beams = tuple(here and after for here, after in zip(short, [*short[1:], False], strict=True))
+    text = " ".join(f"{v.value}{'.' * v.dots}{'t' * (v.tuplet > 0)}{'r' * v.rest}" for v in figure)
+    return beams, text
 
 
 def events(bar: Bar, places: Sequence[int], draw: Draw) -> tuple[Event, ...]:

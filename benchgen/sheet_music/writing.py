@@ -35,6 +35,10 @@ class Tone(NamedTuple):
     alter: int
     how: str
 
+    def __repr__(self) -> str:
+        # Readings are made of these by the hundred thousand: the general one is slow.
+        return f"Tone(place={self[0]}, alter={self[1]}, how='{self[2]}')"
+
 
 def manners(alter: int, by_signature: int, carry: bool) -> tuple[str, ...]:
     """How an alteration can be written under a signature."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -56,7 +56,11 @@ class Config:
 
 def key_of(tones: Iterable[Spelling]) -> Key | None:
     """The one key of the thirty that holds all the tones, None where it is not one."""
-    shown = frozenset(tones)
+    return _key_of(frozenset(tones))
+
+
+@lru_cache(maxsize=65536)
+def _key_of(shown: frozenset[Spelling]) -> Key | None:
     found = [key for key, members in keys().items() if shown <= members]
     return found[0] if len(found) == 1 else None
 

@@ -9,7 +9,8 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 
 from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling
 
@@ -44,9 +45,13 @@ def spell(root: Spelling, kind: str) -> tuple[Spelling, ...]:
     return tuple(members)
 
 
-def name_chord(tones: Sequence[Spelling]) -> tuple[Spelling, str] | None:
+def name_chord(tones: Iterable[Spelling]) -> tuple[Spelling, str] | None:
     """Root and kind of a complete chord, in any order; None where there is none."""
-    distinct = set(tones)
+    return _name_chord(frozenset(tones))
+
+
+@lru_cache(maxsize=65536)
+def _name_chord(distinct: frozenset[Spelling]) -> tuple[Spelling, str] | None:
     by_step = dict(distinct)
     if len(by_step) != len(distinct):
         return None
