@@ -106,7 +106,6 @@ def test_a_conversion_that_failed_leaves_no_model_behind(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("vllm")
 def test_the_weights_of_the_folder_are_those_of_the_gguf_file() -> None:
     import gguf
     import numpy as np

@@ -20,7 +20,7 @@ from evaluators.engines import open_engine
 from evaluators.engines.smollm2 import smollm2_folder
 from evaluators.engines.vllm import VllmEngine
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("vllm")]
+pytestmark = pytest.mark.slow
 
 WINDOW = 4
 

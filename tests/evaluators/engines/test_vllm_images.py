@@ -14,7 +14,7 @@ from benchgen.problem import Response
 from evaluators.engine import Request, Sampling
 from evaluators.engines.vllm import VllmEngine
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("vllm")]
+pytestmark = pytest.mark.slow
 
 PICTURE, WORDS = {"type": "image"}, {"type": "text", "text": "Which is it?"}
 
