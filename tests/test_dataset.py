@@ -82,7 +82,6 @@ def test_the_bytes_do_not_depend_on_the_hash_seed(pictures: Path, tmp_path: Path
 
 @pytest.mark.ray
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_ray_writes_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     result = synthesize(picture_plan(), tmp_path / "d", executor=RayExecutor(2))

@@ -192,7 +192,6 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.ray
-@pytest.mark.xdist_group("ray")
 def test_ray_without_a_cluster_at_the_address_is_one_line() -> None:
     pytest.importorskip("ray")
     with pytest.raises(InputError, match="no Ray cluster") as caught:
@@ -201,7 +200,6 @@ def test_ray_without_a_cluster_at_the_address_is_one_line() -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.xdist_group("ray")
 def test_ray_refuses_a_task_that_would_wait_for_ever() -> None:
     pytest.importorskip("ray")
     with pytest.raises(InputError, match="has 1 CPUs and a task takes 64"):
@@ -210,7 +208,6 @@ def test_ray_refuses_a_task_that_would_wait_for_ever() -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_ray_gives_every_result_and_errors_as_they_are() -> None:
     ray = pytest.importorskip("ray")
     results = []

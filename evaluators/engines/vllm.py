@@ -44,6 +44,7 @@ from evaluators.engines.vllm_environment import (
 
 CPU_CACHE_BYTES = 2 * 2**30
 CPU_SEQUENCES = 64
+CPU_CONTEXT_LENGTH = 8192
 GPU_SEQUENCES = 256
 
 
@@ -59,7 +60,7 @@ class VllmEngine:
     """vLLM on ``model``: ``smollm2``, a folder, or a Hub id.
 
     A GPU is used if there is one. ``context_length`` is in tokens, None for as
-    many as the model has and the memory holds. ``window`` is how many requests
+    many as the model has and the memory holds (on the CPU at most 8,192). ``window`` is how many requests
     run at once. ``dtype`` is vLLM's name of a precision, ``"auto"`` for the
     model's own.
 
@@ -116,6 +117,8 @@ class VllmEngine:
                 stack.enter_context(process_environment(settings))
                 stack.enter_context(process_environment(preload | ONE_PROCESS, force=True))
             try:
+                if on_cpu:
+                    arguments |= _whole_prompts(vllm, arguments, context_length)
                 config = vllm.EngineArgs(**arguments).create_engine_config()
             except (OSError, ValueError) as error:
                 raise InputError(f"cannot load the model {model!r}: {_one_line(error)}") from error
@@ -220,6 +223,22 @@ class VllmEngine:
     def close(self) -> None:
         """End the model's processes."""
         self._engine.engine_core.shutdown()
+
+
+def _whole_prompts(
+    vllm: Any, arguments: Mapping[str, Any], context_length: int | None
+) -> dict[str, Any]:
+    """Settings under which every prompt is taken in whole.
+
+    One taken in chunks winds its generator back, which the CPU's cannot: the engine dies.
+    """
+    own = vllm.EngineArgs(**{**arguments, "max_model_len": None}).create_model_config()
+    length = context_length or min(int(own.max_model_len), CPU_CONTEXT_LENGTH)
+    return {
+        "max_model_len": length,
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(length, arguments["max_num_seqs"]),
+    }
 
 
 def _sampling_params(sampling: Sampling) -> Any:

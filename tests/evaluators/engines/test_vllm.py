@@ -118,6 +118,13 @@ def test_two_requests_of_one_batch_do_not_share_a_generator(engine: VllmEngine) 
     assert both["one"].token_ids != both["two"].token_ids
 
 
+def test_seeded_prompts_too_long_for_one_step_do_not_kill_the_engine(engine: VllmEngine) -> None:
+    # In chunks they would: a generator on the CPU has no offset to wind back.
+    words = "Tell me about the number seven. " * 400
+    requests = [ask(str(i), words, temperature=0.7, seed=i, max_tokens=2) for i in range(WINDOW)]
+    assert {r.finish_reason for r in answer(engine, *requests).values()} <= {"stop", "length"}
+
+
 def test_the_prompt_is_the_models_own_chat_template(engine: VllmEngine) -> None:
     from transformers import AutoTokenizer
 
