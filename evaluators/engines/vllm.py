@@ -60,9 +60,9 @@ class VllmEngine:
     """vLLM on ``model``: ``smollm2``, a folder, or a Hub id.
 
     A GPU is used if there is one. ``context_length`` is in tokens, None for as
-    many as the model has and the memory holds (on the CPU at most 8,192). ``window`` is how many requests
-    run at once. ``dtype`` is vLLM's name of a precision, ``"auto"`` for the
-    model's own.
+    many as the model has and the memory holds (on the CPU at most 8,192).
+    ``window`` is how many requests run at once. ``dtype`` is vLLM's name of a
+    precision, ``"auto"`` for the model's own.
 
     Raises
     ------
