@@ -27,7 +27,7 @@ from benchgen.task import list_tasks
 
 SUITE = "sheet_music"
 COUNT = 400
-MAX_TOKENS = 256
+MAX_TOKENS = 64
 AUDIT_ITEMS = 1000
 BASELINES = ("scripted:gold", "scripted:random")
 
