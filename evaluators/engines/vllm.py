@@ -39,6 +39,7 @@ from evaluators.engines.vllm_environment import (
     QUIET,
     cpu_settings,
     find_preloads,
+    has_bfloat16,
     process_environment,
 )
 
@@ -111,6 +112,9 @@ class VllmEngine:
             if on_cpu:
                 # Compiling takes a minute and gains nothing on small models.
                 arguments |= {"enforce_eager": True, "kv_cache_memory_bytes": CPU_CACHE_BYTES}
+                if dtype == "auto" and not has_bfloat16():
+                    # Emulated, half precision costs twice what single does.
+                    arguments["dtype"] = "float32"
                 cores = sorted(os.sched_getaffinity(0))
                 settings = cpu_settings(cores, find_preloads(), os.environ.get("LD_PRELOAD", ""))
                 preload = {"LD_PRELOAD": settings.pop("LD_PRELOAD")}

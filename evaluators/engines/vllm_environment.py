@@ -37,6 +37,14 @@ LIBRARY_FOLDERS = (
 )
 
 
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor computes in bfloat16 itself (False where it cannot be told)."""
+    if not cpuinfo.exists():
+        return False
+    words = set(cpuinfo.read_text(encoding="utf-8").split())
+    return not words.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})
+
+
 def cpu_settings(cores: list[int], preloads: list[str], preloaded: str) -> dict[str, str]:
     """What the CPU build needs beside ``QUIET``.
 

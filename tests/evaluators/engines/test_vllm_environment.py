@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from evaluators.engines.vllm_environment import cpu_settings, process_environment
+from evaluators.engines.vllm_environment import cpu_settings, has_bfloat16, process_environment
 
 MALLOC, OPENMP = "/lib/libtcmalloc_minimal.so.4", "/venv/lib/libiomp5.so"
 
@@ -39,3 +40,12 @@ def test_a_small_machine_uses_all_its_cores_and_binds_none() -> None:
     assert small["OMP_NUM_THREADS"] == "2"
     assert small["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
     assert "VLLM_CPU_OMP_THREADS_BIND" not in cpu_settings(list(range(32)), [], "")
+
+
+def test_a_processor_s_flags_tell_whether_it_has_bfloat16(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    assert not has_bfloat16(cpuinfo)
+    cpuinfo.write_text("flags : fpu avx512f avx512_vnni\n")
+    assert not has_bfloat16(cpuinfo)
+    cpuinfo.write_text("flags : fpu avx512f avx512_bf16\n")
+    assert has_bfloat16(cpuinfo)
