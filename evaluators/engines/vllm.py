@@ -113,7 +113,7 @@ class VllmEngine:
                 # Compiling takes a minute and gains nothing on small models.
                 arguments |= {"enforce_eager": True, "kv_cache_memory_bytes": CPU_CACHE_BYTES}
                 if dtype == "auto" and not has_bfloat16():
-                    # Emulated, half precision costs twice what single does.
+                    # It would be emulated.
                     arguments["dtype"] = "float32"
                 cores = sorted(os.sched_getaffinity(0))
                 settings = cpu_settings(cores, find_preloads(), os.environ.get("LD_PRELOAD", ""))
