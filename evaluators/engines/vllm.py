@@ -94,6 +94,8 @@ class VllmEngine:
                 from vllm.platforms import current_platform
                 from vllm.v1.engine.llm_engine import LLMEngine
                 from vllm.v1.executor import Executor
+
+                from evaluators.engines.orphans import Guard
             except ImportError as error:
                 raise InputError(f"the vllm engine is not installed here: {error}") from error
             on_cpu = bool(current_platform.is_cpu())
@@ -127,7 +129,12 @@ class VllmEngine:
             except (OSError, ValueError) as error:
                 raise InputError(f"cannot load the model {model!r}: {_one_line(error)}") from error
             executor = Executor.get_class(config)
+            self._guard = Guard()
+            unopened = stack.enter_context(ExitStack())
+            unopened.callback(self._guard.close)
             self._engine = LLMEngine(config, executor, log_stats=False, multiprocess_mode=True)
+            self._guard.opened()
+            unopened.pop_all()
         self._window = sequences
         resolved = self._engine.model_config
         self._description: dict[str, Any] = {
@@ -227,6 +234,7 @@ class VllmEngine:
     def close(self) -> None:
         """End the model's processes."""
         self._engine.engine_core.shutdown()
+        self._guard.close()
 
 
 def _whole_prompts(
