@@ -20,7 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from benchgen.errors import InputError
-from benchgen.problem import AnswerType, Problem
+from benchgen.problem import AnswerType, Problem, identity_text
 from benchgen.suite import find_suite
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def table_of(problems: Sequence[Problem], modalities: Sequence[str]) -> pa.Table
     lists: dict[str, list[Any]] = {
         "target": [p.target for p in problems],
         "answer_type": [str(p.answer_type) for p in problems],
-        "identity": [_compact(p.identity) for p in problems],
+        "identity": [identity_text(p.identity) for p in problems],
         "text": [None] * len(problems),
         "image": [None] * len(problems),
         "video": [None] * len(problems),
@@ -135,10 +135,6 @@ def problem_from_row(row: Mapping[str, Any]) -> Problem:
     if fields["options"] is not None and fields["answer"] not in fields["options"]:
         raise InputError(f"row {row['id']!r} is not a problem: its answer is not an option")
     return Problem(**fields)
-
-
-# Kept, because ``json.dumps`` makes one anew at every call that is not the plainest.
-_compact = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def _only(images: Sequence[bytes]) -> bytes:

@@ -87,6 +87,6 @@ class Source(Protocol):
         """How many items one seed has; the same for every seed."""
         ...
 
-    def deal(self, task: str, config: Config, split: str, seed: int, index: int) -> Deal:
-        """Item ``index``, which is below the capacity."""
+    def dealer(self, task: str, config: Config, split: str, seed: int) -> Callable[[int], Deal]:
+        """What deals item ``index`` of a seed, which is below the capacity."""
         ...

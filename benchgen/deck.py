@@ -40,17 +40,19 @@ class Deck:
 
     def capacity(self, task: str, config: Config, split: str) -> int:
         """How many items one seed has: the number of twin groups without a shared content."""
-        quotas = _table(self, task, config, split).quotas
-        return sum(quotas)
+        return sum(_table(self, task, config, split).quotas)
 
-    def deal(self, task: str, config: Config, split: str, seed: int, index: int) -> Deal:
-        """Item ``index``, which is below the capacity."""
+    def dealer(self, task: str, config: Config, split: str, seed: int) -> Callable[[int], Deal]:
+        """What deals item ``index`` of a seed, which is below the capacity."""
         table = _table(self, task, config, split)
-        public, hand = _hands(self, task, config, split, seed)[index]
-        cells = table.publics[public].cells
-        return Deal(
-            table.publics[public], lambda option: table.cells[cells[option]][hand[option]]
-        )
+        hands = _hands(self, task, config, split, seed)
+
+        def deal(index: int) -> Deal:
+            place, hand = hands[index]
+            public = table.publics[place]
+            return Deal(public, lambda option: table.cells[public.cells[option]][hand[option]])
+
+        return deal
 
 
 @dataclass(frozen=True)

@@ -40,30 +40,31 @@ class Ranked:
         """How many items one seed has: the scarcest cell's number of blocks."""
         return _smallest(self, config) // _block(self.valid, split)
 
-    def deal(self, task: str, config: Config, split: str, seed: int, index: int) -> Deal:
-        """Item ``index``, which is below the capacity."""
+    def dealer(self, task: str, config: Config, split: str, seed: int) -> Callable[[int], Deal]:
+        """What deals item ``index`` of a seed, which is below the capacity."""
         publics = _publics(self, config)
-        public = publics[Draw(task, config, split, seed, index, "public").below(len(publics))]
-        return Deal(
-            public,
-            lambda option: self._content(task, config, split, seed, index, public.cells[option]),
-        )
-
-    def _content(
-        self, task: str, config: Config, split: str, seed: int, index: int, cell: Hashable
-    ) -> Content:
-        size = self.size(config, cell)
         block = _block(self.valid, split)
-        key = _cell_key(task, config, split, seed, cell)
-        for rank in range(index * block, (index + 1) * block):
-            reading = self.unrank(config, cell, permuted(key, size, rank))
-            if reading is not None:
-                content_key = hex_key(task, reading.canonical)
-                if split_of(content_key) == split:
-                    return Content(
-                        content_key, hex_key(task, "fact", reading.fact), reading.data
-                    )
-        raise RuntimeError(f"{task} {config}: no content for {cell} in block {index} of {split}")
+
+        def content(index: int, cell: Hashable) -> Content:
+            size = self.size(config, cell)
+            key = _cell_key(task, config, split, seed, cell)
+            for rank in range(index * block, (index + 1) * block):
+                reading = self.unrank(config, cell, permuted(key, size, rank))
+                if reading is not None:
+                    content_key = hex_key(task, reading.canonical)
+                    if split_of(content_key) == split:
+                        fact_key = hex_key(task, "fact", reading.fact)
+                        return Content(content_key, fact_key, reading.data)
+            raise RuntimeError(
+                f"{task} {config}: no content for {cell} in block {index} of {split}"
+            )
+
+        def deal(index: int) -> Deal:
+            draw = Draw(task, config, split, seed, index, "public")
+            public = publics[draw.below(len(publics))]
+            return Deal(public, lambda option: content(index, public.cells[option]))
+
+        return deal
 
 
 @lru_cache(maxsize=256)

@@ -20,19 +20,17 @@ T = TypeVar("T")
 
 SPLITS = ("train", "validation", "test")
 _BOUNDS = {"test": (0.0, 0.25), "validation": (0.25, 0.3), "train": (0.3, 1.0)}
-_POOL_BITS = 512
+_POOL_END = 1 << 512
 
 
 def digest(*parts: object) -> bytes:
     """32 bytes that depend on every part and on where one ends and the next begins."""
-    text = "\x1f".join(str(part) for part in parts)
-    return blake2b(text.encode(), digest_size=32).digest()
+    return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=32).digest()
 
 
 def hex_key(*parts: object) -> str:
     """A 128-bit key in hexadecimal."""
-    text = "\x1f".join(str(part) for part in parts)
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
 def position(key: str) -> float:
@@ -60,28 +58,34 @@ class Draw:
     ``Draw(a, b)`` and ``Draw(c, d)`` are independent whenever their keys differ.
     """
 
-    __slots__ = ("_counter", "_key", "_left", "_pool")
+    __slots__ = ("_counter", "_key", "_pool")
 
     def __init__(self, *key: object) -> None:
         self._key = key[0] if len(key) == 1 and isinstance(key[0], bytes) else digest(*key)
         self._counter = 0
-        self._pool = 0
-        self._left = 0
+        # The bits that are left, below a one that marks their end.
+        self._pool = 1
 
     def below(self, n: int) -> int:
         """A uniform integer in [0, n); ``n`` is at most 2**512."""
         bits = (n - 1).bit_length()
+        mask = (1 << bits) - 1
+        pool = self._pool
         while True:
-            if self._left < bits:
-                block = self._counter.to_bytes(8, "big")
-                self._pool = int.from_bytes(blake2b(block, key=self._key).digest(), "big")
-                self._left = _POOL_BITS
-                self._counter += 1
-            value = self._pool & ((1 << bits) - 1)
-            self._pool >>= bits
-            self._left -= bits
+            rest = pool >> bits
+            if not rest:
+                pool = self._refill()
+                continue
+            value = pool & mask
             if value < n:
+                self._pool = rest
                 return value
+            pool = rest
+
+    def _refill(self) -> int:
+        block = blake2b(self._counter.to_bytes(8, "big"), key=self._key).digest()
+        self._counter += 1
+        return _POOL_END | int.from_bytes(block, "big")
 
     def choice(self, items: Sequence[T]) -> T:
         """One of ``items``, each as likely."""
@@ -89,9 +93,22 @@ class Draw:
 
     def shuffle(self, items: MutableSequence[T]) -> None:
         """Put ``items`` into a uniformly random order, in place."""
+        # ``below``, written out: decks are shuffled by the hundred thousand.
+        pool = self._pool
         for last in range(len(items) - 1, 0, -1):
-            other = self.below(last + 1)
+            bits = last.bit_length()
+            mask = (1 << bits) - 1
+            while True:
+                rest = pool >> bits
+                if not rest:
+                    pool = self._refill()
+                    continue
+                other = pool & mask
+                pool = rest
+                if other <= last:
+                    break
             items[last], items[other] = items[other], items[last]
+        self._pool = pool
 
     def sample(self, items: Sequence[T], count: int) -> list[T]:
         """``count`` different places of ``items``, in random order."""

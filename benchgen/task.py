@@ -17,7 +17,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from benchgen.content import Composition, Config, Deal, Public, Source
@@ -126,9 +126,10 @@ def make(
     InputError
         Unknown task, level or split; an index below 0 or beyond the capacity.
     """
-    key, deal, task, config = _deal(name, split, seed, index, level)
+    series = _series(name, level, split, seed)
+    key, deal = series.item(index)
     chosen = Draw(key + b"key").below(len(deal.public.options))
-    return _problem(name, task, config, split, seed, index, key, deal, chosen, twin=False)
+    return series.problem(index, key, deal, chosen, twin=False)
 
 
 def twins(problem: Problem) -> tuple[Problem, ...]:
@@ -137,23 +138,15 @@ def twins(problem: Problem) -> tuple[Problem, ...]:
     All have the question and the options of ``problem``, each another content and key;
     ``problem`` itself is one of them.
     """
-    key, deal, task, config = _deal(
-        problem.task, problem.split, problem.seed, problem.index, problem.level
-    )
+    series = _series(problem.task, problem.level, problem.split, problem.seed)
+    key, deal = series.item(problem.index)
+    answers = deal.public.options
     made = [
-        _problem(
-            problem.task, task, config, problem.split, problem.seed, problem.index, key, deal,
-            option, twin=deal.public.options[option] != problem.answer,
-        )
-        for option in range(len(deal.public.options))
-    ]  # fmt: skip
+        series.problem(problem.index, key, deal, option, twin=answers[option] != problem.answer)
+        for option in range(len(answers))
+    ]
     order = {option: place for place, option in enumerate(problem.options or ())}
     return tuple(sorted(made, key=lambda one: order[one.answer]))
-
-
-@cache
-def _config_digest(version: str, name: str, config: Config) -> bytes:
-    return digest(version, name, config)
 
 
 def _check_split(split: str) -> None:
@@ -161,52 +154,79 @@ def _check_split(split: str) -> None:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}")
 
 
-def _deal(
-    name: str, split: str, seed: int, index: int, level: int
-) -> tuple[bytes, Deal, Task, Config]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Series:
+    """The items of a (task, level, split, seed): what of an item does not hang on its index."""
+
+    name: str
+    task: Task
+    config: Config
+    split: str
+    seed: int
+    version: str
+    limit: int
+    dealer: Callable[[int], Deal]
+    key: str
+    group: str
+
+    def item(self, index: int) -> tuple[bytes, Deal]:
+        """The key of an item, and what is dealt to it."""
+        if not 0 <= index < self.limit:
+            raise InputError(
+                f"{self.name} level {self.config.level} {self.split} has {self.limit} items a "
+                f"seed; there is no item {index}"
+            )
+        return digest(self.key, index), self.dealer(index)
+
+    def problem(
+        self, index: int, key: bytes, deal: Deal, chosen: int, *, twin: bool
+    ) -> Problem:
+        """The item with option ``chosen`` as its key."""
+        public = deal.public
+        content = deal.content(chosen)
+        options = list(public.options)
+        if public.shuffle:
+            Draw(key + b"options").shuffle(options)
+        draw = Draw(key + b"score" + bytes((chosen,)))
+        composition = self.task.compose(content.data, public, self.config, draw)
+        group = f"{self.group}{index:06d}"
+        return Problem(
+            # A twin's suffix is hashed, so that it tells nothing of its key.
+            id=f"{group}-{hex_key(group, chosen)[:8]}" if twin else group,
+            task=self.name,
+            category=self.task.category,
+            level=self.config.level,
+            split=self.split,
+            seed=self.seed,
+            index=index,
+            suite_version=self.version,
+            question=public.question,
+            options=tuple(options),
+            answer=public.options[chosen],
+            answer_type=AnswerType.CHOICE,
+            identity=composition.identity,
+            content_key=content.key,
+            fact_key=content.fact_key,
+            twin_group=hex_key(group),
+            solution=composition.solution,
+        )
+
+
+@lru_cache(maxsize=256)
+def _series(name: str, level: int, split: str, seed: int) -> _Series:
     _check_split(split)
     task = find_task(name)
     config = task.config(level)
-    limit = task.source.capacity(name, config, split)
-    if not 0 <= index < limit:
-        raise InputError(
-            f"{name} level {level} {split} has {limit} items a seed; there is no item {index}"
-        )
     version = find_suite(name.partition("/")[0]).version
-    key = digest(_config_digest(version, name, config), split, seed, index)
-    return key, task.source.deal(name, config, split, seed, index), task, config
-
-
-def _problem(
-    name: str, task: Task, config: Config, split: str, seed: int, index: int, key: bytes,
-    deal: Deal, chosen: int, *, twin: bool,
-) -> Problem:  # fmt: skip
-    public = deal.public
-    content = deal.content(chosen)
-    options = list(public.options)
-    if public.shuffle:
-        Draw(key + b"options").shuffle(options)
-    answer = public.options[chosen]
-    draw = Draw(key + b"score" + bytes((chosen,)))
-    composition = task.compose(content.data, public, config, draw)
-    group = f"{name}-l{config.level}-{split}-s{seed}-{index:06d}"
-    return Problem(
-        # A twin's suffix is hashed, so that it tells nothing of its key.
-        id=f"{group}-{hex_key(group, chosen)[:8]}" if twin else group,
-        task=name,
-        category=task.category,
-        level=config.level,
+    return _Series(
+        name=name,
+        task=task,
+        config=config,
         split=split,
         seed=seed,
-        index=index,
-        suite_version=find_suite(name.partition("/")[0]).version,
-        question=public.question,
-        options=tuple(options),
-        answer=answer,
-        answer_type=AnswerType.CHOICE,
-        identity=composition.identity,
-        content_key=content.key,
-        fact_key=content.fact_key,
-        twin_group=hex_key(group),
-        solution=composition.solution,
+        version=version,
+        limit=task.source.capacity(name, config, split),
+        dealer=task.source.dealer(name, config, split, seed),
+        key="\x1f".join((str(digest(version, name, config)), split, str(seed))),
+        group=f"{name}-l{level}-{split}-s{seed}-",
     )

@@ -38,7 +38,7 @@ DECK = Deck(contents, publics)
 
 def _deal_all(config: Config, split: str, seed: int) -> list[tuple[Public, list[str]]]:
     count = DECK.capacity("t", config, split)
-    deals = [DECK.deal("t", config, split, seed, index) for index in range(count)]
+    deals = [DECK.dealer("t", config, split, seed)(index) for index in range(count)]
     return [(deal.public, [deal.content(o).key for o in range(4)]) for deal in deals]
 
 
@@ -52,7 +52,7 @@ def test_no_content_is_dealt_twice_whatever_the_keys(split: str) -> None:
 
 def test_every_option_has_a_content_of_its_own_cell() -> None:
     for index in range(DECK.capacity("t", Config(), "train")):
-        deal = DECK.deal("t", Config(), "train", 0, index)
+        deal = DECK.dealer("t", Config(), "train", 0)(index)
         for option, cell in enumerate(deal.public.cells):
             assert deal.content(option).data[0] == cell
 

@@ -40,16 +40,16 @@ SOURCE = Ranked(publics, size, unrank, valid=0.6)
 def test_contents_of_a_seed_are_distinct_and_in_their_split(split: str) -> None:
     keys = []
     for index in range(150):
-        deal = SOURCE.deal("t", Config(), split, 3, index)
+        deal = SOURCE.dealer("t", Config(), split, 3)(index)
         keys += [deal.content(option).key for option in range(4)]
     assert len(keys) == len(set(keys))
     assert all(split_of(key) == split for key in keys)
 
 
 def test_an_item_needs_no_item_before_it() -> None:
-    later = SOURCE.deal("t", Config(), "test", 3, 4000)
+    later = SOURCE.dealer("t", Config(), "test", 3)(4000)
     assert [later.content(o) for o in range(4)] == [
-        SOURCE.deal("t", Config(), "test", 3, 4000).content(o) for o in range(4)
+        SOURCE.dealer("t", Config(), "test", 3)(4000).content(o) for o in range(4)
     ]
 
 
@@ -64,14 +64,14 @@ def test_redraws_stay_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(benchgen.ranked, "permuted", counted)
     for index in range(300):
-        SOURCE.deal("t", Config(), "test", 9, index).content(0)
+        SOURCE.dealer("t", Config(), "test", 9)(index).content(0)
     assert tried / 300 < 2 / (split_share("test") * 2 / 3)
 
 
 def test_a_block_without_a_content_is_an_error_and_not_another_key() -> None:
     barren = Ranked(publics, size, lambda config, cell, rank: None)
     with pytest.raises(RuntimeError, match="no content"):
-        barren.deal("t", Config(), "test", 0, 0).content(2)
+        barren.dealer("t", Config(), "test", 0)(0).content(2)
 
 
 def test_the_scarcest_cell_bounds_the_class() -> None:

@@ -171,7 +171,7 @@ def test_levels_are_disjoint_bands_of_solver_steps(name: str) -> None:
     kinds: set[str] = set()
     for config, (low, high) in zip(task.configs, task.bands, strict=True):
         for index in range(8):
-            deal = task.source.deal(name, config, "test", 0, index)
+            deal = task.source.dealer(name, config, "test", 0)(index)
             for option in range(4):
                 counted = task.steps(deal.content(option).data, config)
                 assert low <= sum(counted.values()) <= high

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 
 from benchgen.problem import Identity
@@ -32,6 +33,7 @@ def render_images(identity: Identity) -> tuple[bytes, ...]:
     return (render_png(score_of(identity)),)
 
 
+@cache
 def fingerprint() -> Mapping[str, str]:
     """The libraries that decide the bytes of the pictures."""
     names = ("verovio", "skia-python", "fonttools")

@@ -13,6 +13,7 @@ Conventions
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
@@ -127,6 +128,7 @@ def bars(meter: Meter, kind: str) -> tuple[Bar, ...]:
     return tuple(found)
 
 
+@cache
 def multisets(kinds: int, size: int) -> int:
     """How many multisets of ``size`` there are of ``kinds`` different things."""
     return comb(kinds + size - 1, size)
@@ -136,16 +138,17 @@ def multiset(kinds: int, size: int, rank: int) -> tuple[int, ...]:
     """The multiset of a rank, as numbers in descending order."""
     chosen = []
     for left in range(size, 0, -1):
-        low, high = left - 1, kinds + size
-        while high - low > 1:
-            middle = (low + high) // 2
-            if comb(middle, left) <= rank:
-                low = middle
-            else:
-                high = middle
-        rank -= comb(low, left)
+        known = _combinations(kinds + size, left)
+        low = bisect_right(known, rank) - 1
+        rank -= known[low]
         chosen.append(low - left + 1)
     return tuple(chosen)
+
+
+@cache
+def _combinations(count: int, size: int) -> list[int]:
+    """The numbers of ways to choose ``size`` of 0, 1, ... up to (not including) ``count``."""
+    return [comb(things, size) for things in range(count)]
 
 
 def _bar(figures: Sequence[Figure]) -> Bar:
@@ -169,12 +172,18 @@ def _part(figure: Figure) -> tuple[tuple[bool, ...], str]:
 def events(bar: Bar, places: Sequence[int], draw: Draw) -> tuple[Event, ...]:
     """The bar as events whose pitches wander among ``places`` and decide nothing."""
     top = len(places) - 1
-    at = draw.below(len(places))
+    below = draw.below
+    at = below(len(places))
     made = []
     for (value, dots, tuplet, rest), beam in zip(bar.values, bar.beams, strict=True):
         if rest:
-            made.append(Event((), value, dots, tuplet, beam))
+            made.append(_event(None, value, dots, tuplet, beam))
         else:
-            at = max(0, min(top, at + draw.below(5) - 2))
-            made.append(Event((note(places[at]),), value, dots, tuplet, beam))
+            at = max(0, min(top, at + below(5) - 2))
+            made.append(_event(places[at], value, dots, tuplet, beam))
     return tuple(made)
+
+
+@cache
+def _event(place: int | None, value: int, dots: int, tuplet: int, beam: bool) -> Event:
+    return Event(() if place is None else (note(place),), value, dots, tuplet, beam)

@@ -22,9 +22,11 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 CLEFS = ("treble", "bass", "alto", "tenor")
@@ -70,18 +72,40 @@ class Score:
     bars_per_system: int = 4
 
 
-class Written(dict[str, Any]):
+class Written(Mapping[str, Any]):
     """An identity that remembers the score it was made from.
 
-    It is the JSON object and nothing else to everyone; keeping the score beside it spares
-    the renderings from reading it back.
+    To everyone it is the JSON object. That is made only when somebody looks, because the
+    renderings take the score, and a dataset takes the text of the JSON.
     """
 
-    __slots__ = ("score",)
+    __slots__ = ("_record", "score", "task")
 
     def __init__(self, task: str, score: Score) -> None:
-        super().__init__(task=task, score=score_to_json(score))
+        self.task = task
         self.score = score
+        self._record: dict[str, Any] | None = None
+
+    def to_json(self) -> str:
+        """The object as compact JSON."""
+        return f'{{"task":"{self.task}","score":{score_to_text(self.score)}}}'
+
+    def __getitem__(self, name: str) -> Any:
+        return self._object()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._object())
+
+    def __len__(self) -> int:
+        return len(self._object())
+
+    def __repr__(self) -> str:
+        return repr(self._object())
+
+    def _object(self) -> dict[str, Any]:
+        if self._record is None:
+            self._record = {"task": self.task, "score": score_to_json(self.score)}
+        return self._record
 
 
 def score_of(identity: Mapping[str, Any]) -> Score:
@@ -100,6 +124,16 @@ def score_to_json(score: Score) -> dict[str, Any]:
         "bars_per_system": score.bars_per_system,
         "bars": [[_event_to_json(event) for event in bar] for bar in score.bars],
     }
+
+
+def score_to_text(score: Score) -> str:
+    """``score_to_json`` as compact JSON text."""
+    bars = ",".join(["[" + ",".join(map(_event_to_text, bar)) + "]" for bar in score.bars])
+    meter = "null" if score.meter is None else f"[{score.meter[0]},{score.meter[1]}]"
+    return (
+        f'{{"clef":"{score.clef}","fifths":{score.fifths},"meter":{meter},'
+        f'"bars_per_system":{score.bars_per_system},"bars":[{bars}]}}'
+    )
 
 
 def score_from_json(record: Mapping[str, Any]) -> Score:
@@ -134,6 +168,11 @@ def _event_to_json(event: Event) -> dict[str, Any]:
     if above is not None:
         record["above"] = above
     return record
+
+
+@lru_cache(maxsize=65536)
+def _event_to_text(event: Event) -> str:
+    return json.dumps(_event_to_json(event), ensure_ascii=False, separators=(",", ":"))
 
 
 def _event_from_json(record: Mapping[str, Any]) -> Event:

@@ -55,4 +55,4 @@ def writings(
 
 def lift(tones: Sequence[Tone], octaves: int) -> tuple[Tone, ...]:
     """The tones moved by whole octaves."""
-    return tuple(tone._replace(place=tone.place + 7 * octaves) for tone in tones)
+    return tuple([tone.raised(octaves) for tone in tones])

@@ -39,6 +39,10 @@ class Tone(NamedTuple):
         # Readings are made of these by the hundred thousand: the general one is slow.
         return f"Tone(place={self[0]}, alter={self[1]}, how='{self[2]}')"
 
+    def raised(self, octaves: int) -> Tone:
+        """The tone moved by whole octaves."""
+        return Tone(self[0] + 7 * octaves, self[1], self[2])
+
 
 def manners(alter: int, by_signature: int, carry: bool) -> tuple[str, ...]:
     """How an alteration can be written under a signature."""
@@ -77,6 +81,18 @@ def matters(step: str, tones: Sequence[Tone], fifths: int, answer: object, solve
 def note(place: int, sign: int | None = None) -> Note:
     """A written note at an absolute place."""
     return Note(LETTERS[place % 7], place // 7, sign)
+
+
+@cache
+def quarter(place: int, sign: int | None = None) -> Event:
+    """A quarter note that bears no mark."""
+    return Event((note(place, sign),), QUARTER)
+
+
+@cache
+def accented(place: int, sign: int | None = None) -> Event:
+    """An accented quarter note."""
+    return Event((note(place, sign),), QUARTER, accent=True)
 
 
 def written(tone: Tone) -> Note:
@@ -133,21 +149,25 @@ def bar_around(
     events: list[Event] = []
     taken: set[int] = set()
     word = above
+    below = draw.below
     for tones in marked:
-        taken.update(tone.place % 7 for tone in tones)
+        notes = []
         for tone in tones:
-            if tone.how == CARRIED:
-                giver = Event((note(tone.place, tone.alter),), QUARTER)
-                events.insert(draw.below(len(events) + 1), giver)
-        events.append(Event(tuple(map(written, tones)), QUARTER, accent=True, above=word))
+            place, alter, how = tone
+            taken.add(place % 7)
+            notes.append(note(place, alter if how == PRINTED else None))
+            if how == CARRIED:
+                events.insert(below(len(events) + 1), quarter(place, alter))
+        events.append(Event(tuple(notes), QUARTER, 0, 0, False, True, word))
         word = None
     middle = _MIDDLE_LINE[clef]
     free = [place for place in range(middle - 4, middle + 5) if place % 7 not in taken]
     for place in draw.sample(free, min(extra, len(free))):
-        events.insert(draw.below(len(events) + 1), Event((note(place),), QUARTER))
+        events.insert(below(len(events) + 1), quarter(place))
     return tuple(events)
 
 
+@cache
 def staff_places(clef: str) -> tuple[int, ...]:
     """The places from a step below the staff to a step above it."""
     middle = _MIDDLE_LINE[clef]

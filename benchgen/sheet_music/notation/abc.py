@@ -43,7 +43,8 @@ def _length(value: int, dots: int) -> str:
 
 @lru_cache(maxsize=65536)
 def _event(event: Event) -> str:
-    notes, value, dots, _, _, accent, above = event
+    """The event, and the space that ends its beam."""
+    notes, value, dots, _, beam, accent, above = event
     if not notes:
         body = "z"
     elif len(notes) == 1:
@@ -53,26 +54,26 @@ def _event(event: Event) -> str:
     body += _length(value, dots)
     if accent:
         body = "!accent!" + body
-    return body if above is None else f'"^{above}"' + body
+    if above is not None:
+        body = f'"^{above}"' + body
+    return body if beam else body + " "
 
 
 def _bar(bar: Bar) -> str:
     out: list[str] = []
     left_in_tuplet = 0
     for event in bar:
-        if event.tuplet:
+        if event[3]:
             if not left_in_tuplet:
                 out.append("(3:2:3")
                 left_in_tuplet = 3
             left_in_tuplet -= 1
         out.append(_event(event))
-        if not event.beam:
-            out.append(" ")
     return "".join(out).rstrip()
 
 
 def write_abc(score: Score) -> str:
     """The score as ABC, one line of music, ending in a newline."""
     meter = "none" if score.meter is None else f"{score.meter[0]}/{score.meter[1]}"
-    body = " | ".join(_bar(bar) for bar in score.bars)
+    body = " | ".join([_bar(bar) for bar in score.bars])
     return f"X:1\nM:{meter}\nL:1/8\n{_key(score.fifths, score.clef)}\n{body} |]\n"

@@ -109,7 +109,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     """The two notes in a bar with their givers and two notes that decide nothing."""
     fifths, tones, name = data
     clef, octaves = on_staff(tones[0].place, tones[1].place, config.level, draw)
-    moved = [tone._replace(place=tone.place + 7 * octaves) for tone in tones]
+    moved = [tone.raised(octaves) for tone in tones]
     low, high = (pitch_words(tone.place, tone.alter) for tone in moved)
     if draw.below(2):
         moved.reverse()

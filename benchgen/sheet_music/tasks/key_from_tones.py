@@ -26,12 +26,11 @@ from benchgen.sheet_music.writing import (
     CARRIED,
     PLAIN,
     PRINTED,
-    QUARTER,
     Tone,
+    accented,
     matters,
-    note,
     on_staff,
-    written,
+    quarter,
 )
 from benchgen.task import Task
 
@@ -141,20 +140,20 @@ def publics(config: Config, known: frozenset[Hashable]) -> Iterable[Public]:
 def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -> Composition:
     """The tones in any order in one bar, the carried one after its giver."""
     fifths, tones, (tonic, mode), foreign = data
-    placed = [tone._replace(place=tone.place + 7 * draw.below(2)) for tone in tones]
+    placed = [tone.raised(draw.below(2)) for tone in tones]
     low, high = min(t.place for t in placed), max(t.place for t in placed)
     clef, octaves = on_staff(low, high, config.level, draw)
-    moved = [tone._replace(place=tone.place + 7 * octaves) for tone in placed]
+    moved = [tone.raised(octaves) for tone in placed]
     draw.shuffle(moved)
     events: list[Event] = []
     for tone in moved:
         if tone.how == CARRIED:
-            giver = Event((note(tone.place, tone.alter),), QUARTER, accent=True)
+            giver = accented(tone.place, tone.alter)
             events.insert(draw.below(len(events) + 1), giver)
-        events.append(Event((written(tone),), QUARTER, accent=True))
+        events.append(accented(tone.place, tone.alter if tone.how == PRINTED else None))
     if foreign is not None:
         place = low + 7 * octaves + (foreign.place - low) % 7
-        events.insert(draw.below(len(events) + 1), Event((note(place),), QUARTER))
+        events.insert(draw.below(len(events) + 1), quarter(place))
     named = ", ".join(note_words(tone.place, tone.alter) for tone in tones)
     bar = tuple(events)
     return Composition(

@@ -19,7 +19,7 @@ from benchgen.content import Composition, Public, Reading
 from benchgen.problem import Problem
 from benchgen.ranked import Ranked
 from benchgen.seeding import Draw
-from benchgen.sheet_music.rhythm import KINDS, bars, events, multiset, multisets
+from benchgen.sheet_music.rhythm import KINDS, Bar, bars, events, multiset, multisets
 from benchgen.sheet_music.score import Event, Score, Written, score_of
 from benchgen.sheet_music.theory.meter import Meter, fits
 from benchgen.sheet_music.writing import clefs, staff_places
@@ -65,24 +65,33 @@ def publics(config: Config) -> Iterable[Public]:
 @cache
 def size(config: Config, meter: Meter) -> int:
     """The number of multisets of bars of the level's kinds."""
-    return prod(
-        multisets(len(bars(meter, kind)), count) for kind, count in config.kinds.items()
-    )
+    return prod(ways for _, _, ways in _spaces(config, meter))
 
 
 def unrank(config: Config, meter: Meter, rank: int) -> Reading | None:
     """Four bars in a fixed order; None where a rival meter or a count of notes would do."""
     chosen = []
-    for kind, count in config.kinds.items():
-        known = bars(meter, kind)
-        rank, place = divmod(rank, multisets(len(known), count))
+    for known, count, ways in _spaces(config, meter):
+        rank, place = divmod(rank, ways)
         chosen += [known[one] for one in multiset(len(known), count, place)]
-    if meter in _RIVALS and sum(bar.text not in _shared(meter) for bar in chosen) < 2:
+    if meter in _RIVALS:
+        shared = _shared(meter)
+        if sum([bar.text not in shared for bar in chosen]) < 2:
+            return None
+    if all([len(bar.values) == meter[0] for bar in chosen]):
         return None
-    if all(len(bar.values) == meter[0] for bar in chosen):
-        return None
-    canonical = "; ".join(sorted(bar.text for bar in chosen))
+    canonical = "; ".join(sorted([bar.text for bar in chosen]))
     return Reading(f"{meter} {canonical}", f"{meter}", (meter, tuple(chosen)))
+
+
+@cache
+def _spaces(config: Config, meter: Meter) -> tuple[tuple[tuple[Bar, ...], int, int], ...]:
+    """For each kind the bars there are, how many are shown, and how many ways there are."""
+    return tuple(
+        (known, count, multisets(len(known), count))
+        for kind, count in config.kinds.items()
+        for known in [bars(meter, kind)]
+    )
 
 
 @cache
@@ -110,9 +119,14 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     kind = "compound" if beats in (6, 9, 12) else "simple"
     return Composition(
         Written("meter", score),
-        f"Each bar adds up to {Fraction(beats, unit)} of a whole note, and its beams and longer "
+        f"Each bar adds up to {_fraction(beats, unit)} of a whole note, and its beams and longer "
         f"notes keep to the beats of {kind} time: {beats}/{unit}.",
     )
+
+
+@cache
+def _fraction(beats: int, unit: int) -> str:
+    return str(Fraction(beats, unit))
 
 
 def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
