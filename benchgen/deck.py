@@ -122,7 +122,7 @@ def _table(deck: Deck, task: str, config: Config, split: str) -> _Table:
 @lru_cache(maxsize=64)
 def _hands(
     deck: Deck, task: str, config: Config, split: str, seed: int
-) -> list[tuple[int, tuple[int, ...]]]:
+) -> list[tuple[int, list[int]]]:
     table = _table(deck, task, config, split)
     draw = Draw(digest(task, config, split, seed, "deck"))
     order = [place for place, quota in enumerate(table.quotas) for _ in range(quota)]
@@ -132,7 +132,5 @@ def _hands(
         stack = list(range(len(contents)))
         draw.shuffle(stack)
         stacks[cell] = stack
-    return [
-        (place, tuple(stacks[cell].pop() for cell in table.publics[place].cells))
-        for place in order
-    ]
+    takes = [[stacks[cell].pop for cell in public.cells] for public in table.publics]
+    return [(place, [take() for take in takes[place]]) for place in order]

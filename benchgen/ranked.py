@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from benchgen.content import Config, Content, Deal, Public, Reading
@@ -44,10 +44,15 @@ class Ranked:
         """What deals item ``index`` of a seed, which is below the capacity."""
         publics = _publics(self, config)
         block = _block(self.valid, split)
+        item = "\x1f".join(map(str, (task, config, split, seed)))
+
+        @cache
+        def cell_key(cell: Hashable) -> bytes:
+            return digest(item, cell, "cell")
 
         def content(index: int, cell: Hashable) -> Content:
             size = self.size(config, cell)
-            key = _cell_key(task, config, split, seed, cell)
+            key = cell_key(cell)
             for rank in range(index * block, (index + 1) * block):
                 reading = self.unrank(config, cell, permuted(key, size, rank))
                 if reading is not None:
@@ -60,8 +65,7 @@ class Ranked:
             )
 
         def deal(index: int) -> Deal:
-            draw = Draw(task, config, split, seed, index, "public")
-            public = publics[draw.below(len(publics))]
+            public = Draw(item, index, "public").choice(publics)
             return Deal(public, lambda option: content(index, public.cells[option]))
 
         return deal
@@ -84,8 +88,3 @@ def _smallest(source: Ranked, config: Config) -> int:
 @lru_cache(maxsize=256)
 def _publics(source: Ranked, config: Config) -> tuple[Public, ...]:
     return tuple(source.publics(config))
-
-
-@lru_cache(maxsize=4096)
-def _cell_key(task: str, config: Config, split: str, seed: int, cell: Hashable) -> bytes:
-    return digest(task, config, split, seed, cell, "cell")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import chain
@@ -60,8 +61,12 @@ class Value(NamedTuple):
 Figure = tuple[Value, ...]
 
 
-class Bar(NamedTuple):
-    """A bar of figures; ``beams`` tells of each value whether it is beamed to the next."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Bar:
+    """A bar of figures; ``beams`` tells of each value whether it is beamed to the next.
+
+    There is one object a bar: ``bars`` makes them.
+    """
 
     values: tuple[Value, ...]
     beams: tuple[bool, ...]
@@ -169,21 +174,31 @@ def _part(figure: Figure) -> tuple[tuple[bool, ...], str]:
     return beams, text
 
 
-def events(bar: Bar, places: Sequence[int], draw: Draw) -> tuple[Event, ...]:
+def events(bar: Bar, places: tuple[int, ...], draw: Draw) -> tuple[Event, ...]:
     """The bar as events whose pitches wander among ``places`` and decide nothing."""
     top = len(places) - 1
     below = draw.below
     at = below(len(places))
     made = []
-    for (value, dots, tuplet, rest), beam in zip(bar.values, bar.beams, strict=True):
-        if rest:
-            made.append(_event(None, value, dots, tuplet, beam))
-        else:
+    for rest, choices in _choices(bar, places):
+        if not rest:
             at = max(0, min(top, at + below(5) - 2))
-            made.append(_event(places[at], value, dots, tuplet, beam))
+        made.append(choices[at])
     return tuple(made)
 
 
 @cache
-def _event(place: int | None, value: int, dots: int, tuplet: int, beam: bool) -> Event:
-    return Event(() if place is None else (note(place),), value, dots, tuplet, beam)
+def _choices(bar: Bar, places: tuple[int, ...]) -> list[tuple[bool, list[Event]]]:
+    """For each value of the bar, whether it is a rest, and the event it is at each place."""
+    return [
+        (value.rest, _at_places(value, beam, places))
+        for value, beam in zip(bar.values, bar.beams, strict=True)
+    ]
+
+
+@cache
+def _at_places(value: Value, beam: bool, places: tuple[int, ...]) -> list[Event]:
+    return [
+        Event(() if value.rest else (note(place),), value.value, value.dots, value.tuplet, beam)
+        for place in places
+    ]

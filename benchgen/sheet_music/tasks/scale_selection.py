@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -153,13 +154,8 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
             printed = alter != by_signature[step] or step in signed
             if printed:
                 signs.add(step)
-            events.append(
-                Event(
-                    (note(low + degree, alter if printed else None),),
-                    8,
-                    beam=len(events) % 4 != 3,
-                )
-            )
+            sign = alter if printed else None
+            events.append(_eighth(low + degree, sign, len(events) % 4 != 3))
         bars.append(tuple(events))
         signed = signs
     tones = scale(*target)
@@ -170,6 +166,11 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
         f"The {root_words(*target[0])} {target[1]} scale is {named}. Only {OPTIONS[at]} has "
         "these seven notes.",
     )
+
+
+@cache
+def _eighth(place: int, sign: int | None, beam: bool) -> Event:
+    return Event((note(place, sign),), 8, beam=beam)
 
 
 def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
