@@ -132,5 +132,8 @@ def _hands(
         stack = list(range(len(contents)))
         draw.shuffle(stack)
         stacks[cell] = stack
-    takes = [[stacks[cell].pop for cell in public.cells] for public in table.publics]
+    takes = [
+        [stacks[cell].pop for cell in public.cells] if quota else []
+        for public, quota in zip(table.publics, table.quotas, strict=True)
+    ]
     return [(place, [take() for take in takes[place]]) for place in order]

@@ -14,7 +14,6 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -58,27 +57,37 @@ class Value(NamedTuple):
         return Event((), self.value, self.dots, self.tuplet).duration
 
 
-Figure = tuple[Value, ...]
+@dataclass(frozen=True, slots=True, eq=False)
+class Figure:
+    """One beat, or one note of several; ``beams`` tells what is beamed to the next value."""
+
+    values: tuple[Value, ...]
+    beams: tuple[bool, ...]
+    text: str
+    sounds: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bar:
-    """A bar of figures; ``beams`` tells of each value whether it is beamed to the next.
+    """A bar of figures."""
 
-    There is one object a bar: ``bars`` makes them.
-    """
-
+    figures: tuple[Figure, ...]
     values: tuple[Value, ...]
-    beams: tuple[bool, ...]
     text: str
 
     @property
     def lengths(self) -> list[tuple[Fraction, bool]]:
         """(length, beamed to the next) of each event, as ``theory.meter.fits`` takes them."""
-        return [(value.length, beam) for value, beam in zip(self.values, self.beams, strict=True)]
+        return [
+            (value.length, beam)
+            for figure in self.figures
+            for value, beam in zip(figure.values, figure.beams, strict=True)
+        ]
 
 
+@cache
 def _figure(text: str, factor: int) -> Figure:
+    """The figure written ``text``, its values ``factor`` times as long."""
     values = []
     for word in text.split():
         digits = word.strip("rt.")
@@ -90,16 +99,28 @@ def _figure(text: str, factor: int) -> Figure:
                 word[0] == "r",
             )
         )
-    return tuple(values)
+    return _beamed(tuple(values))
+
+
+@cache
+def _note(value: int, dots: int) -> Figure:
+    return _beamed((Value(value, dots),))
+
+
+def _beamed(values: tuple[Value, ...]) -> Figure:
+    short = [value.value >= 8 and not value.rest for value in values]
+    beams = tuple(here and after for here, after in zip(short, [*short[1:], False], strict=True))
+    text = " ".join(f"{v.value}{'.' * v.dots}{'t' * (v.tuplet > 0)}{'r' * v.rest}" for v in values)
+    return Figure(values, beams, text, any(not value.rest for value in values))
 
 
 def _long(meter: Meter, factor: int) -> dict[int, tuple[str, Figure]]:
     """The notes of several whole beats: beats -> (kind, figure)."""
     if meter[0] in (6, 9, 12):
-        return {2: ("dot", (Value(2 // factor, 1),))}
-    long: dict[int, tuple[str, Figure]] = {2: ("plain", (Value(2 // factor),))}
+        return {2: ("dot", _note(2 // factor, 1))}
+    long: dict[int, tuple[str, Figure]] = {2: ("plain", _note(2 // factor, 0))}
     if meter[0] == 3:
-        long[3] = ("dot", (Value(2 // factor, 1),))
+        long[3] = ("dot", _note(2 // factor, 1))
     return long
 
 
@@ -121,9 +142,10 @@ def bars(meter: Meter, kind: str) -> tuple[Bar, ...]:
 
     def extend(so_far: list[Figure], kinds: set[str], left: int) -> None:
         if left == 0:
-            sounding = any(not value.rest for figure in so_far for value in figure)
-            if sounding and kind in kinds:
-                found.append(_bar(so_far))
+            if kind in kinds and any([figure.sounds for figure in so_far]):
+                values = tuple(chain.from_iterable([figure.values for figure in so_far]))
+                text = " ".join([figure.text for figure in so_far])
+                found.append(Bar(tuple(so_far), values, text))
             return
         for name, figure, length in figures:
             if length <= left:
@@ -156,49 +178,36 @@ def _combinations(count: int, size: int) -> list[int]:
     return [comb(things, size) for things in range(count)]
 
 
-def _bar(figures: Sequence[Figure]) -> Bar:
-    parts = [_part(figure) for figure in figures]
-    return Bar(
-        tuple(chain.from_iterable(figures)),
-        tuple(chain.from_iterable(beams for beams, _ in parts)),
-        " ".join(text for _, text in parts),
-    )
-
-
-@cache
-def _part(figure: Figure) -> tuple[tuple[bool, ...], str]:
-    """The beams and the text of one figure."""
-    short = [value.value >= 8 and not value.rest for value in figure]
-    beams = tuple(here and after for here, after in zip(short, [*short[1:], False], strict=True))
-    text = " ".join(f"{v.value}{'.' * v.dots}{'t' * (v.tuplet > 0)}{'r' * v.rest}" for v in figure)
-    return beams, text
-
-
 def events(bar: Bar, places: tuple[int, ...], draw: Draw) -> tuple[Event, ...]:
     """The bar as events whose pitches wander among ``places`` and decide nothing."""
     top = len(places) - 1
     below = draw.below
     at = below(len(places))
     made = []
-    for rest, choices in _choices(bar, places):
-        if not rest:
-            at = max(0, min(top, at + below(5) - 2))
-        made.append(choices[at])
+    for figure in bar.figures:
+        for rest, choices in _choices(figure, places):
+            if not rest:
+                at = max(0, min(top, at + below(5) - 2))
+            made.append(choices[at])
     return tuple(made)
 
 
 @cache
-def _choices(bar: Bar, places: tuple[int, ...]) -> list[tuple[bool, list[Event]]]:
-    """For each value of the bar, whether it is a rest, and the event it is at each place."""
+def _choices(figure: Figure, places: tuple[int, ...]) -> list[tuple[bool, list[Event]]]:
+    """For each value of the figure, whether it is a rest, and the event it is at each place."""
     return [
-        (value.rest, _at_places(value, beam, places))
-        for value, beam in zip(bar.values, bar.beams, strict=True)
-    ]
-
-
-@cache
-def _at_places(value: Value, beam: bool, places: tuple[int, ...]) -> list[Event]:
-    return [
-        Event(() if value.rest else (note(place),), value.value, value.dots, value.tuplet, beam)
-        for place in places
+        (
+            value.rest,
+            [
+                Event(
+                    () if value.rest else (note(place),),
+                    value.value,
+                    value.dots,
+                    value.tuplet,
+                    beam,
+                )
+                for place in places
+            ],
+        )
+        for value, beam in zip(figure.values, figure.beams, strict=True)
     ]
