@@ -7,11 +7,12 @@ Levels add dotted values, meters whose unit is not a quarter, and tuplets. No re
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import permutations, product
+from itertools import accumulate, permutations, product
 from math import prod
 from typing import Any
 
@@ -22,7 +23,7 @@ from benchgen.seeding import Draw
 from benchgen.sheet_music.rhythm import Bar, bars, events
 from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.tasks.meter import misread_length
-from benchgen.sheet_music.theory.meter import Meter, bar_length
+from benchgen.sheet_music.theory.meter import Meter, bar_length, length_words
 from benchgen.sheet_music.writing import clefs, staff_places
 from benchgen.task import Task
 
@@ -81,6 +82,12 @@ def _spaces(
 
 
 @cache
+def _ends(config: Config, cell: Cell) -> tuple[int, ...]:
+    """The first rank beyond each space."""
+    return tuple(accumulate(space[0] for space in _spaces(config, cell)))
+
+
+@cache
 def size(config: Config, cell: Cell) -> int:
     """The number of scores with those numbers of notes."""
     return sum(space[0] for space in _spaces(config, cell))
@@ -107,18 +114,18 @@ def publics(config: Config) -> Iterable[Public]:
     return asked[: (len(asked) + 1) // 2]
 
 
-def unrank(config: Config, cell: Cell, rank: int) -> Reading | None:
+def unrank(config: Config, cell: Cell, rank: int) -> Reading:
     """Four bars that run together."""
-    for count, meter, choices in _spaces(config, cell):
-        if rank < count:
-            chosen = []
-            for known in choices:
-                rank, place = divmod(rank, len(known))
-                chosen.append(known[place])
-            canonical = " ".join(bar.text for bar in chosen)
-            return Reading(f"{meter} {canonical}", f"{meter} {cell}", (meter, tuple(chosen), cell))
-        rank -= count
-    return None
+    ends = _ends(config, cell)
+    at = bisect_right(ends, rank)
+    count, meter, choices = _spaces(config, cell)[at]
+    rank -= ends[at] - count
+    chosen = []
+    for known in choices:
+        rank, place = divmod(rank, len(known))
+        chosen.append(known[place])
+    canonical = " ".join([bar.text for bar in chosen])
+    return Reading(f"{meter} {canonical}", f"{meter} {cell}", (meter, tuple(chosen), cell))
 
 
 def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -> Composition:
@@ -130,7 +137,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     first, middle, last = cell[0], cell[0] + cell[1], sum(cell)
     return Composition(
         Written("bar_lines", Score((run,), 0, clef, meter)),
-        f"A bar of {meter[0]}/{meter[1]} lasts {bar_length(meter)} of a whole note. Adding up from "
+        f"A bar of {meter[0]}/{meter[1]} lasts {length_words(meter)}. Adding up from "
         f"the first note, that is reached after notes {first}, {middle} and {last}, and again at "
         "the end.",
     )

@@ -21,7 +21,7 @@ from benchgen.ranked import Ranked
 from benchgen.seeding import Draw
 from benchgen.sheet_music.rhythm import KINDS, Bar, bars, events, multiset, multisets
 from benchgen.sheet_music.score import Event, Score, Written, score_of
-from benchgen.sheet_music.theory.meter import Meter, fits
+from benchgen.sheet_music.theory.meter import Meter, fits, length_words
 from benchgen.sheet_music.writing import clefs, staff_places
 from benchgen.task import Task
 
@@ -119,14 +119,9 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     kind = "compound" if beats in (6, 9, 12) else "simple"
     return Composition(
         Written("meter", score),
-        f"Each bar adds up to {_fraction(beats, unit)} of a whole note, and its beams and longer "
-        f"notes keep to the beats of {kind} time: {beats}/{unit}.",
+        f"Each bar adds up to {length_words((beats, unit))}, and its beams and longer notes keep "
+        f"to the beats of {kind} time: {beats}/{unit}.",
     )
-
-
-@cache
-def _fraction(beats: int, unit: int) -> str:
-    return str(Fraction(beats, unit))
 
 
 def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
