@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchgen.columns import COLUMNS, table_of
 from benchgen.files import write_whole
+from benchgen.garbage import no_collection
 from benchgen.manifest import ShardRecord, shard_name
 from benchgen.plan import Plan
 
@@ -57,7 +58,8 @@ class ShardWriter:
         found = self.inspect(shard)
         if found is not None:
             return found, False
-        data, rows, counts = self.encode(shard)
+        with no_collection():
+            data, rows, counts = self.encode(shard)
         write_whole(self.folder / shard_name(shard), data)
         return _record(shard, data, rows, counts), True
 

@@ -8,7 +8,7 @@ Conventions
   stroke is an attribute, and words and numbers are outlines inside
   ``<g class="text" data-text="...">``. Verovio's class names and glyph ids
   (``E0A4-...``) stay.
-* The same score gives the same bytes in any process. One toolkit is kept for each
+* The same score gives the same bytes in any process. Toolkits are kept for each
   thread, because Verovio keeps its resource path by thread; it holds the
   interpreter's lock all the while, so parallel work needs processes.
 """
@@ -61,38 +61,25 @@ _OPTIONS = {
 _local = threading.local()
 
 
-class _Engraver:
-    """One Verovio toolkit and the break setting it stands at."""
-
-    def __init__(self) -> None:
+def _toolkit(breaks: str) -> verovio.toolkit:
+    """This thread's toolkit for scores that break into systems, or for those that do not."""
+    toolkits: dict[str, verovio.toolkit] = _local.__dict__.setdefault("toolkits", {})
+    if breaks not in toolkits:
         data = os.path.join(os.path.dirname(verovio.__file__), "data")
         verovio.setDefaultResourcePath(data)
-        self._toolkit = verovio.toolkit()
-        self._toolkit.setOptions({**_OPTIONS, "breaks": "none"})
-        self._breaks = "none"
-
-    def draw(self, mei: str, breaks: str) -> str:
-        if breaks != self._breaks:
-            self._toolkit.setOptions({"breaks": breaks})
-            self._breaks = breaks
-        self._toolkit.resetXmlIdSeed(1)
-        if not self._toolkit.loadData(mei):
-            raise RuntimeError("Verovio could not read the MEI")
-        svg: str = self._toolkit.renderToSVG(1)
-        return svg
-
-
-def _engraver() -> _Engraver:
-    engraver: _Engraver | None = getattr(_local, "engraver", None)
-    if engraver is None:
-        engraver = _local.engraver = _Engraver()
-    return engraver
+        toolkits[breaks] = verovio.toolkit()
+        toolkits[breaks].setOptions({**_OPTIONS, "breaks": breaks})
+    return toolkits[breaks]
 
 
 def engrave_svg(score: Score) -> str:
     """The score as one SVG document."""
     broken = len(score.bars) > score.bars_per_system
-    return standalone(_engraver().draw(write_mei(score), "encoded" if broken else "none"))
+    toolkit = _toolkit("encoded" if broken else "none")
+    toolkit.resetXmlIdSeed(1)
+    if not toolkit.loadData(write_mei(score)):
+        raise RuntimeError("Verovio could not read the MEI")
+    return standalone(toolkit.renderToSVG(1))
 
 
 def rasterise(svg: str) -> bytes:

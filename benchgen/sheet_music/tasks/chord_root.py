@@ -96,7 +96,7 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     return Composition(
         Written("chord_root", Score((bar,), fifths, clef)),
         f"From low to high the chord is {named}. Stacked in thirds, with nothing left over, "
-        f"it stands on {note_words(*root)}: a {kind} chord.",
+        f"it stands on {note_words(*root)}: the kind is {kind}.",
     )
 
 
