@@ -22,6 +22,7 @@ from typing import Any
 
 from benchgen.content import Composition, Config, Deal, Public, Source
 from benchgen.errors import InputError
+from benchgen.garbage import no_collection
 from benchgen.problem import AnswerType, Problem
 from benchgen.seeding import SPLITS, Draw, digest, hex_key
 from benchgen.suite import find_suite, suite_names
@@ -113,7 +114,8 @@ def capacity(name: str, level: int, split: str) -> int:
     """
     _check_split(split)
     task = find_task(name)
-    return task.source.capacity(name, task.config(level), split)
+    with no_collection():
+        return task.source.capacity(name, task.config(level), split)
 
 
 def make(
@@ -218,6 +220,9 @@ def _series(name: str, level: int, split: str, seed: int) -> _Series:
     task = find_task(name)
     config = task.config(level)
     version = find_suite(name.partition("/")[0]).version
+    with no_collection():
+        limit = task.source.capacity(name, config, split)
+        dealer = task.source.dealer(name, config, split, seed)
     return _Series(
         name=name,
         task=task,
@@ -225,8 +230,8 @@ def _series(name: str, level: int, split: str, seed: int) -> _Series:
         split=split,
         seed=seed,
         version=version,
-        limit=task.source.capacity(name, config, split),
-        dealer=task.source.dealer(name, config, split, seed),
+        limit=limit,
+        dealer=dealer,
         key="\x1f".join((str(digest(version, name, config)), split, str(seed))),
         group=f"{name}-l{level}-{split}-s{seed}-",
     )

@@ -170,7 +170,7 @@ def _event_to_json(event: Event) -> dict[str, Any]:
     return record
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def _event_to_text(event: Event) -> str:
     return json.dumps(_event_to_json(event), ensure_ascii=False, separators=(",", ":"))
 

@@ -41,7 +41,7 @@ def _length(value: int, dots: int) -> str:
     return f"/{denominator}" if numerator == 1 else f"{numerator}/{denominator}"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def _event(event: Event) -> str:
     """The event, and the space that ends its beam."""
     notes, value, dots, _, beam, accent, above = event
