@@ -124,7 +124,6 @@ def _table(deck: Deck, task: str, config: Config, split: str) -> _Table:
     return _Table(cells, publics, tuple(quotas))
 
 
-@lru_cache(maxsize=64)
 def _hands(
     deck: Deck, task: str, config: Config, split: str, seed: int
 ) -> list[tuple[int, list[int]]]:

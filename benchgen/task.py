@@ -214,7 +214,8 @@ class _Series:
         )
 
 
-@lru_cache(maxsize=256)
+# A series of a listed class holds its seed's deck, so only a few seeds are kept.
+@lru_cache(maxsize=128)
 def _series(name: str, level: int, split: str, seed: int) -> _Series:
     _check_split(split)
     task = find_task(name)
