@@ -53,15 +53,16 @@ def manners(alter: int, by_signature: int, carry: bool) -> tuple[str, ...]:
 
 def misread(tone: Tone, by_signature: int, step: str) -> int:
     """The alteration that a reader gets who skips one kind of step."""
-    if step == "signature" and tone.how == PLAIN:
-        return 0
-    if step == "accidental" or (step == "carry" and tone.how == CARRIED):
+    _, alter, how = tone
+    if step == "signature":
+        return 0 if how == PLAIN else alter
+    if step == "accidental" or (step == "carry" and how == CARRIED):
         return by_signature
-    if step == "cancel" and tone.how != PLAIN and tone.alter == 0:
+    if step == "cancel" and how != PLAIN and alter == 0:
         return by_signature
-    if step == "double" and abs(tone.alter) == 2:
-        return tone.alter // 2
-    return tone.alter
+    if step == "double" and abs(alter) == 2:
+        return alter // 2
+    return alter
 
 
 def matters(step: str, tones: Sequence[Tone], fifths: int, answer: object, solve: object) -> bool:
@@ -70,9 +71,10 @@ def matters(step: str, tones: Sequence[Tone], fifths: int, answer: object, solve
     ``step`` may name several kinds, divided by bars: one of them has to matter.
     """
     alters = signature(fifths)
+    whole = tuple([tone[1] for tone in tones])
     for kind in step.split("|"):
-        read = tuple(misread(tone, alters[tone.place % 7], kind) for tone in tones)
-        if solve(read) != answer:  # type: ignore[operator]
+        read = tuple([misread(tone, alters[tone[0] % 7], kind) for tone in tones])
+        if read != whole and solve(read) != answer:  # type: ignore[operator]
             return True
     return False
 
@@ -93,11 +95,6 @@ def quarter(place: int, sign: int | None = None) -> Event:
 def accented(place: int, sign: int | None = None) -> Event:
     """An accented quarter note."""
     return Event((note(place, sign),), QUARTER, accent=True)
-
-
-def written(tone: Tone) -> Note:
-    """A tone's note head with the sign it bears."""
-    return note(tone.place, tone.alter if tone.how == PRINTED else None)
 
 
 def clefs(level: int) -> tuple[str, ...]:

@@ -80,18 +80,18 @@ def contents(config: Config) -> Iterator[tuple[Hashable, Reading]]:
     for key, tones in _tone_sets(config.counts):
         for fifths in range(-7, 8):
             by_signature = signature(fifths)
-            plain = tuple(
+            plain = [
                 Tone(step, alter, PLAIN if alter == by_signature[step] else PRINTED)
                 for step, alter in tones
-            )
+            ]
             carried: list[int | None] = [None]
             if config.level > 1:
                 carried = [place for place, tone in enumerate(plain) if tone.how == PRINTED]
             for place in carried:
-                chosen = tuple(
-                    tone._replace(how=CARRIED) if at == place else tone
-                    for at, tone in enumerate(plain)
-                )
+                chosen = tuple(plain)
+                if place is not None:
+                    carried_tone = Tone(*tones[place], CARRIED)
+                    chosen = (*plain[:place], carried_tone, *plain[place + 1 :])
                 if not _belongs(config, fifths, chosen, key):
                     continue
                 for foreign in _foreign(chosen, fifths, key) if config.level > 3 else (None,):
