@@ -19,7 +19,6 @@ from functools import lru_cache
 from typing import Any
 
 from benchgen.content import Config, Content, Deal, Public, Reading
-from benchgen.garbage import no_collection
 from benchgen.seeding import Draw, digest, hex_key, position, split_of
 
 HELD_OUT_FACTS = 1000
@@ -73,11 +72,7 @@ def listed(deck: Deck, task: str, config: Config) -> dict[str, Cells]:
         Two contents have one reading, or one content makes two options right: the
         task's listing is at fault.
     """
-    with no_collection():
-        return _by_split(task, list(deck.contents(config)))
-
-
-def _by_split(task: str, readings: list[tuple[Hashable, Reading]]) -> dict[str, Cells]:
+    readings = list(deck.contents(config))
     facts = {reading.fact for _, reading in readings}
     hold_out = len(facts) >= HELD_OUT_FACTS
     splits: dict[str, Cells] = {"train": {}, "validation": {}, "test": {}}

@@ -93,22 +93,9 @@ class Draw:
 
     def shuffle(self, items: MutableSequence[T]) -> None:
         """Put ``items`` into a uniformly random order, in place."""
-        # ``below``, written out: decks are shuffled by the hundred thousand.
-        pool = self._pool
         for last in range(len(items) - 1, 0, -1):
-            bits = last.bit_length()
-            mask = (1 << bits) - 1
-            while True:
-                rest = pool >> bits
-                if not rest:
-                    pool = self._refill()
-                    continue
-                other = pool & mask
-                pool = rest
-                if other <= last:
-                    break
+            other = self.below(last + 1)
             items[last], items[other] = items[other], items[last]
-        self._pool = pool
 
     def sample(self, items: Sequence[T], count: int) -> list[T]:
         """``count`` different places of ``items``, in random order."""

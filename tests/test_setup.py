@@ -18,6 +18,7 @@ case "$*" in
 "-m pip install"*)
     echo "$*" >>pip.calls
     [ ! -f pip.fails ] || { cat pip.fails; exit 1; } ;;
+"-m compileall"*) echo "$*" >>compile.calls; exit 1 ;;
 *) exit 9 ;;
 esac
 """
@@ -27,7 +28,7 @@ STANDINS = {
     "id": "#!/bin/sh\necho 1000\n",
     "sudo": "#!/bin/sh\necho 'a password is required' >&2; exit 1\n",
     "dpkg-query": "#!/bin/sh\nprintf 'install ok installed'\n",
-    "apt-get": "#!/bin/sh\necho \"apt-get $*\" >>apt.calls\n",
+    "apt-get": '#!/bin/sh\necho "apt-get $*" >>apt.calls\n',
 }
 
 
@@ -65,6 +66,12 @@ def run(tree: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 def pip_calls(tree: Path) -> list[str]:
     calls = tree / "pip.calls"
     return calls.read_text().splitlines() if calls.exists() else []
+
+
+def test_packages_are_compiled_and_what_does_not_compile_stops_nothing(tree: Path) -> None:
+    assert run(tree).returncode == 0
+    (call,) = (tree / "compile.calls").read_text().splitlines()
+    assert call.endswith(" .venv/lib")
 
 
 def test_a_second_run_does_nothing_and_says_nothing(tree: Path) -> None:

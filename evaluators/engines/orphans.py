@@ -38,7 +38,8 @@ class Guard:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", __file__],
+            # Not this file's folder, whose vllm.py is another than the package's.
+            [sys.executable, "-P", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -71,12 +72,16 @@ def watch(parent: psutil.Process, source: int, say: Callable[[], object]) -> Non
     before = set(parent.children(recursive=True))
     started: set[psutil.Process] = set()
     say()
-    while not select.select([source], [], [], LOOK_SECONDS)[0]:
+
+    def look() -> None:
         with suppress(psutil.NoSuchProcess):
             started.update(parent.children(recursive=True))
+
+    while not select.select([source], [], [], LOOK_SECONDS)[0]:
+        look()
     order = os.read(source, 1)
     if order == OPENED:
-        started.update(parent.children(recursive=True))
+        look()
         say()
         order = os.read(source, 1)
     if order != CLOSED:

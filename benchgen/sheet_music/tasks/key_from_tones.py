@@ -90,8 +90,8 @@ def contents(config: Config) -> Iterator[tuple[Hashable, Reading]]:
             for place in carried:
                 chosen = tuple(plain)
                 if place is not None:
-                    carried_tone = Tone(*tones[place], CARRIED)
-                    chosen = (*plain[:place], carried_tone, *plain[place + 1 :])
+                    tone = Tone(*tones[place], CARRIED)
+                    chosen = (*plain[:place], tone, *plain[place + 1 :])
                 if not _belongs(config, fifths, chosen, key):
                     continue
                 for foreign in _foreign(chosen, fifths, key) if config.level > 3 else (None,):
