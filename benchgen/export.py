@@ -16,6 +16,7 @@ Conventions
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +83,13 @@ def export_dataset(
     files_of = find_format(format_name)
     source = read_source(data, modality, name)
     files = files_of(source)
+    *_, entry = files
     try:
         others = _other_files(out, set(files))
         if others:
             raise InputError(f"{out} holds other files ({others[0]} ...): use another folder")
+        # Of an earlier export, which would run with files of both.
+        (out / entry).unlink(missing_ok=True)
         for path, content in files.items():
             place = out / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +133,11 @@ def parquet(table: pa.Table) -> bytes:
     pq.write_table(table, sink, row_group_size=_GROUP_ROWS, compression="ZSTD")
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def quoted(words: str) -> str:
+    """Words as YAML takes them for words, whatever they are."""
+    return json.dumps(words, ensure_ascii=False)
 
 
 def _item(row: dict[str, Any], modality: str) -> Item:

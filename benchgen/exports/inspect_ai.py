@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from benchgen import __version__
 from benchgen.errors import InputError
-from benchgen.export import Item, Source, parquet
+from benchgen.export import Item, Source, parquet, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,11 +40,11 @@ BOXED_LETTER = (
 """What the reply has to match; the group is the letter. The prompt's own example is none."""
 
 _EVAL = Template("""\
-name: $name
-description: $description
+name: $quoted_name
+description: $quoted_description
 evaluation_framework: inspect-ai
 tasks:
-  - id: $name
+  - id: $quoted_name
     config: $modality
     split: test
     field_spec:
@@ -93,15 +93,18 @@ def files(source: Source) -> Mapping[str, bytes]:
     path = f"{source.modality}/test-00000-of-00001.parquet"
     seen = "pictures" if source.modality == "image" else "text"
     suites = ", ".join(sorted({item.problem.suite for item in source.items}))
+    description = f"{len(source.items)} multiple-choice problems of {suites} as {seen}."
     values = {
         "name": source.name,
-        "description": f"{len(source.items)} multiple-choice problems of {suites} as {seen}.",
+        "quoted_name": quoted(source.name),
+        "description": description,
+        "quoted_description": quoted(description),
         "modality": source.modality,
         "path": path,
         "metadata": ", ".join(METADATA),
         "image": "      input_image: image\n" if source.modality == "image" else "",
         "pattern": BOXED_LETTER,
-        "licence": f"license: {source.licence.lower()}\n" if source.licence else "",
+        "licence": f"license: {quoted(source.licence.lower())}\n" if source.licence else "",
         "benchgen": __version__,
         "digest": source.digest,
         "version": source.version,

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from string import Template
 from typing import TYPE_CHECKING
 
 from benchgen import __version__
 from benchgen.columns import schema
 from benchgen.errors import InputError
-from benchgen.export import Source, parquet
+from benchgen.export import Source, parquet, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +38,7 @@ otherwise, would cut away the prompt.
 """
 
 _YAML = Template("""\
-task: $name
+task: $quoted_name
 custom_dataset: !function ${name}_scoring.load
 test_split: test
 output_type: generate_until
@@ -54,13 +54,14 @@ generation_kwargs:
 metric_list:
 ${metrics}
 metadata:
-  version: "$version"
+  version: $quoted_version
   data_digest: $digest
 """)
 
 _SCORING = Template('''\
 """What lm_eval calls: the problems beside this file, and the verdict on a reply."""
 
+from glob import escape
 from pathlib import Path
 
 import datasets
@@ -75,7 +76,7 @@ LEVELS = $levels
 def load(**_):
     """The problems, one a row."""
     data = Path(__file__).with_name($data)
-    return datasets.load_dataset("parquet", data_files={"test": str(data)})
+    return datasets.load_dataset("parquet", data_files={"test": escape(str(data))})
 
 
 def verdict(doc, results):
@@ -107,8 +108,8 @@ with the path of this folder:
         --model_args pretrained=MODEL --apply_chat_template --log_samples --output_path RESULTS
 
 - `accuracy` is over all problems, `accuracy_CATEGORY` and `accuracy_level_N` over those of a
-  category or a level (lm_eval gives these no standard error). `unparsed` is the share of replies
-  without an answer, which count as wrong.
+  category or a level (lm_eval gives these no standard error); where two would share a name, one
+  ends in an underscore. `unparsed` is the share of replies without an answer, which count as wrong.
 - Verdicts are those of `benchgen eval` on the same replies, but for those that the token limit
   cut off: lm_eval does not tell which those are, so they are read as they stand. `benchgen
   eval` counts them as truncated, which is worth nothing.
@@ -134,14 +135,18 @@ def files(source: Source) -> Mapping[str, bytes]:
         A prompt holds the placeholder of a picture.
     """
     shown = source.modality == "image"
-    categories = _metrics({item.problem.category for item in source.items}, "accuracy_{}")
     levels = _metrics({item.problem.level for item in source.items}, "accuracy_level_{}")
+    categories = _metrics(
+        {item.problem.category for item in source.items}, "accuracy_{}", set(levels.values())
+    )
     lines = [_metric("accuracy", "mean"), _metric("unparsed", "mean", higher_is_better=False)]
     part = f"!function {source.name}_scoring.mean_where_asked"
     lines += [_metric(name, part) for name in (*categories.values(), *levels.values())]
     data = f"{source.name}.parquet"
     values = {
         "name": source.name,
+        "quoted_name": quoted(source.name),
+        "quoted_version": quoted(source.version),
         "modality": source.modality,
         "count": len(source.items),
         "benchgen": __version__,
@@ -165,9 +170,20 @@ def files(source: Source) -> Mapping[str, bytes]:
     }
 
 
-def _metrics(keys: Iterable[str | int], name: str) -> dict[str | int, str]:
-    """The metric of each key; lm_eval's tables have a comma between a metric and a filter."""
-    return {key: name.format(re.sub(r"\W+", "_", str(key))) for key in sorted(keys, key=str)}
+def _metrics(
+    keys: Iterable[str | int], name: str, taken: Collection[str] = ()
+) -> dict[str | int, str]:
+    """The metric of each key: a name of its own, in letters, digits and underscores.
+
+    lm_eval's tables have a comma between a metric and a filter.
+    """
+    metrics: dict[str | int, str] = {}
+    for key in sorted(keys, key=str):
+        metric = name.format(re.sub(r"\W+", "_", str(key)))
+        while metric in taken or metric in metrics.values():
+            metric += "_"
+        metrics[key] = metric
+    return metrics
 
 
 def _metric(name: str, aggregation: str, *, higher_is_better: bool = True) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from benchgen import export as export_module
 from benchgen.cli import run
 from benchgen.columns import problem_from_row
 from benchgen.dataset import read_rows
@@ -76,6 +80,77 @@ def test_exporting_again_completes_a_folder_and_leaves_no_litter(
     (out / "sheet_music_text.parquet.17-0badcafe.tmp").write_bytes(b"half")
     export_dataset("lm_eval", data, out)
     assert contents(out) == whole
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_earlier_export_is_not_run_with_files_of_a_later_one(
+    data: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    _, files = export_dataset(form, data, out)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export_module, "write_whole", full)
+    with pytest.raises(InputError, match="No space left"):
+        export_dataset(form, data, out)
+    assert not files[-1].exists()
+
+
+@pytest.mark.parametrize("name", ["1_000", "null", "1e3", "yes"])
+def test_no_words_of_a_dataset_are_read_as_yaml(data: Path, name: str) -> None:
+    class Loader(yaml.SafeLoader):
+        """Takes lm_eval's functions for their names."""
+
+    Loader.add_multi_constructor("!function", lambda loader, tag, node: node.value)
+    odd = '1"\nprocess_results: !function os.system\nx: "é'
+    source = replace(read_source(data, "text", name), version=odd, licence=f"NO{odd}")
+    config = yaml.load(find_format("lm_eval")(source)[f"{name}.yaml"], Loader)
+    assert config["task"] == name and config["metadata"]["version"] == odd
+    assert config["process_results"] == f"{name}_scoring.verdict"
+    files = find_format("inspect_ai")(source)
+    config = yaml.safe_load(files["eval.yaml"])
+    assert config["name"] == name == config["tasks"][0]["id"]
+    card = yaml.safe_load(files["README.md"].decode().split("---\n")[1])
+    assert card["license"] == f"NO{odd}".lower() and card["configs"][0]["config_name"] == "text"
+
+
+def test_an_lm_eval_folder_may_have_any_name(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    out = tmp_path / "a [1] {b} *?"
+    export_dataset("lm_eval", data, out, name="mine")
+    script: dict[str, Any] = {"__file__": str(out / "mine_scoring.py")}
+    exec((out / "mine_scoring.py").read_text(), script)
+    assert script["load"]()["test"].num_rows == 24
+
+
+@pytest.mark.parametrize("categories", [("level_1", "other"), ("a b", "a-b"), ("a_b_", "a_b!")])
+def test_each_category_and_level_has_a_metric_of_its_own(
+    data: Path, categories: tuple[str, str]
+) -> None:
+    def named(item: Item, category: str) -> Item:
+        problem = replace(item.problem, category=category, level=1)
+        return replace(item, problem=problem, row={**item.row, "category": category, "level": 1})
+
+    source = read_source(data, "text", "mine")
+    items = tuple(named(item, categories[n % 2]) for n, item in enumerate(source.items))
+    files = find_format("lm_eval")(replace(source, items=items))
+    listed = re.findall(r"- metric: (\S+)\n", files["mine.yaml"].decode())
+    assert len(listed) == len(set(listed)) == 5
+    script: dict[str, Any] = {}
+    exec(files["mine_scoring.py"], script)
+    wrong = script["verdict"](items[0].row, ["none"])
+    right = script["verdict"](items[1].row, [rf"\boxed{{{items[1].problem.target}}}"])
+    assert set(wrong) == set(right) == set(listed)
+    means = {m: script["mean_where_asked"]([wrong[m], right[m]]) for m in listed}
+    assert means["accuracy"] == means["accuracy_level_1"] == means["unparsed"] == 0.5
+    parts = [means[m] for m in listed if m not in ("accuracy", "accuracy_level_1", "unparsed")]
+    assert sorted(parts) == [0.0, 1.0]
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(data: Path, tmp_path: Path) -> None:
