@@ -90,14 +90,16 @@ def import_file(
             row = outside_row(
                 item, suite=suite, layout=layout, version=version, split=split, number=place
             )
-        except InputError as error:
+            _check_characters(row)
+        except (InputError, UnicodeEncodeError) as error:
             left_out.append(f"{file}, row {number}: {error}")
             if not skip_bad:
                 raise InputError(left_out[-1]) from error
         else:
             rows.append(row)
     if not rows:
-        raise InputError(f"{file} holds no questions")
+        why = f" that can be used ({left_out[0]})" if left_out else ""
+        raise InputError(f"{file} holds no questions{why}")
     shards = [rows[at : at + SHARD_ROWS] for at in range(0, len(rows), SHARD_ROWS)]
     contents = [_shard(part) for part in shards]
     manifest = _manifest(
@@ -114,6 +116,12 @@ def import_file(
     )
     _write(out, manifest, contents)
     return Imported(manifest, tuple(left_out))
+
+
+def _check_characters(row: Row) -> None:
+    """JSON may hold half a character (``\\ud83d``), which no file of text can."""
+    words = (row["question"], *row["options"], row["text"] or "", row["solution"] or "")
+    "".join(words).encode()
 
 
 def _shard(rows: Sequence[Row]) -> bytes:

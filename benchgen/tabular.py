@@ -60,7 +60,7 @@ def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _json_lines(file: Path) -> Iterator[Numbered]:
-    with file.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -68,7 +68,7 @@ def _json_lines(file: Path) -> Iterator[Numbered]:
                 row = json.loads(line, object_pairs_hook=each_once)
             except InputError as error:
                 raise InputError(f"{file}, row {number}: {error}") from error
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"{file}, row {number}: not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise InputError(f"{file}, row {number}: not a JSON object")

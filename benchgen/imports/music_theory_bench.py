@@ -46,11 +46,11 @@ def _item(row: Mapping[str, Any], beside: Path) -> Outside:
         right=right_option(words_of(row, "answer"), slots, "label"),
         kind=subject,
         category=subject,
-        text=str(row.get("abc_score") or "").strip(),
+        text=_text(row, "abc_score") or "",
         notation="abc",
-        solution=str(row.get("analysis") or "").strip() or None,
+        solution=_text(row, "analysis") or None,
     )
 
 
-def _text(offered: Mapping[str, Any], letter: str) -> str | None:
-    return None if offered[letter] in (None, "") else words_of(offered, letter).strip()
+def _text(values: Mapping[str, Any], name: str) -> str | None:
+    return None if values.get(name) in (None, "") else words_of(values, name).strip()

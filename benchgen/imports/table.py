@@ -6,6 +6,8 @@ Conventions
   CSV), or one column each. A mapping is in its own order, or by number if all keys are numbers.
 * What is empty in a mapping or a column of its own offers nothing, but keeps its label: a
   mapping's keys, and what tells the columns apart where that is a letter or a number each.
+* An answer that is one of the options' columns holds the right option itself. It would stand
+  in one place throughout, so the options are put in an order of their own.
 * A row needs no stimulus beside its question.
 """
 
@@ -23,6 +25,7 @@ from benchgen.outside import (
     Outside,
     Slot,
     filled,
+    in_order_of_content,
     name_of,
     picture_of,
     right_option,
@@ -44,6 +47,8 @@ def reader(columns: Columns | None) -> Reader:
         raise InputError("a table takes --question, --options and --answer: its columns' names")
     if len(set(columns.options)) < len(columns.options):
         raise InputError("a column of options is named twice")
+    key_is_option = columns.answer in columns.options
+    answer_is = columns.answer_is or ("text" if key_is_option else "")
 
     def item(row: Mapping[str, Any], beside: Path) -> Outside:
         shown = _value(row, columns.image) if columns.image else None
@@ -53,16 +58,17 @@ def reader(columns: Columns | None) -> Reader:
         slots = _slots(row, columns.options)
         answer = _value(row, columns.answer)
         category = name_of(words_of(row, columns.category)) if columns.category else "all"
-        return Outside(
+        asked = Outside(
             question=words_of(row, columns.question),
             options=filled(slots),
-            right=right_option(answer, slots, columns.answer_is),
+            right=right_option(answer, slots, answer_is),
             kind=category,
             category=category,
             text=alone if written is None else words_of(row, columns.text),
             notation=columns.notation,
             picture=picture,
         )
+        return in_order_of_content(asked) if key_is_option else asked
 
     return item
 
@@ -93,7 +99,7 @@ def _unpacked(value: object, column: str) -> list[Slot]:
             value = json.loads(value, object_pairs_hook=each_once)
         except InputError:
             raise
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(f"its {column} are no list") from None
     if isinstance(value, Mapping):
         names = _in_order(value)

@@ -271,6 +271,15 @@ def test_a_college_answer_is_a_letter_or_refused(tmp_path: Path, changed: Row, s
     assert said in refusal("music_theory_bench", lines(tmp_path, [college(**changed)]))
 
 
+@pytest.mark.parametrize("column", ["abc_score", "analysis"])
+def test_a_missing_score_or_solution_is_not_the_word_nan(tmp_path: Path, column: str) -> None:
+    file = lines(tmp_path, [college(**{column: float("nan")})])
+    assert f"its {column} is no text but nan" in refusal("music_theory_bench", file)
+    (tmp_path / "none").mkdir()
+    (row,) = imported("music_theory_bench", lines(tmp_path / "none", [college(**{column: None})]))
+    assert row["text"] == ("" if column == "abc_score" else "L:1\nK:C\n[CEG]")
+
+
 def test_a_college_option_that_is_zero_is_not_left_out(tmp_path: Path) -> None:
     sharps = college(options={"A": 0, "B": 1, "C": 2}, answer=" b ")
     (row,) = imported("music_theory_bench", lines(tmp_path, [sharps]))
@@ -353,6 +362,15 @@ def test_an_answer_that_is_no_answer_is_refused(
     choices = ["nan", "inf", "True", "x"]
     file = lines(tmp_path, [table(choices=choices, key=answer)])
     assert "names none of" in refusal("table", file, columns=said(answer_is))
+
+
+def test_a_key_that_is_a_column_of_options_does_not_stand_in_one_place(tmp_path: Path) -> None:
+    cells = {"right": "2", "wrong1": "1", "wrong2": "3"}
+    file = lines(tmp_path, [{"q": f"Which is it in {n}?", **cells} for n in range(80)])
+    rows = imported("table", file, columns=Columns("q", tuple(cells), "right"))
+    assert {row["answer"] for row in rows} == {"2"}
+    targets = [row["target"] for row in rows]
+    assert all(12 <= targets.count(letter) <= 42 for letter in "ABC")
 
 
 def test_a_lower_case_letter_is_not_a_label_where_it_is_an_option(tmp_path: Path) -> None:
@@ -564,6 +582,37 @@ def test_a_bad_row_is_named_with_its_file(tmp_path: Path, row: Row, said: str) -
 
 
 @pytest.mark.parametrize(
+    "row",
+    [table(q="What is \ud83d?"), table(choices=["this", "that", "\ud83d"])]
+    + [table(choices=r'["this", "that", "\ud83d"]')],
+)
+def test_half_a_character_is_a_fault_of_its_row(tmp_path: Path, row: Row) -> None:
+    file = lines(tmp_path, [table(), row])
+    message = refusal("table", file, columns=PLAIN)
+    assert message.startswith(f"{file}, row 2: ") and "surrogates not allowed" in message
+    made = import_file("table", file, tmp_path / "out", columns=PLAIN, skip_bad=True)
+    assert (made.manifest.rows, len(made.left_out)) == (1, 1)
+
+
+def test_options_that_are_nested_without_end_are_a_fault_of_their_row(tmp_path: Path) -> None:
+    file = lines(tmp_path, [table(choices="[" * 100_000)])
+    assert refusal("table", file, columns=PLAIN) == f"{file}, row 1: its choices are no list"
+
+
+def test_why_no_row_was_left_is_said(tmp_path: Path) -> None:
+    file = lines(tmp_path, [table(key="x"), table(key="y")])
+    message = refusal("table", file, columns=PLAIN, skip_bad=True)
+    assert "holds no questions that can be used" in message and "row 1: the answer 'x'" in message
+
+
+def test_json_lines_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    file.write_text(f"{json.dumps(table())}\r\n", encoding="utf-8-sig", newline="")
+    (row,) = imported("table", file, columns=PLAIN)
+    assert row["answer"] == "that"
+
+
+@pytest.mark.parametrize(
     ("shown", "said"),
     [
         ("../secret.png", "does not lie beside the file"),
@@ -587,6 +636,7 @@ def test_a_picture_is_not_fetched_from_elsewhere(tmp_path: Path, shown: str, sai
         ("set.xlsx", b"", "ends in none of .jsonl"),
         ("set.jsonl", b'{"q": 1}\n{', "row 2: not JSON"),
         ("set.jsonl", b"[1]\n", "row 1: not a JSON object"),
+        ("set.jsonl", b"[" * 100_000, "row 1: not JSON"),
         ("set.jsonl", b"\xff\n", "not UTF-8"),
         ("set.jsonl", b"", "holds no questions"),
         ("set.csv", b"q,choices,key\na,b\n", "row 1: not as many cells"),
