@@ -55,4 +55,6 @@ def _pick(logprobs: Tensor, chances: Tensor) -> Tensor:
     heights = logprobs.double().exp().cumsum(dim=-1)
     # A little below the top, where rounding would lead beyond the last token that may be drawn.
     at = heights[:, -1] * chances.double().clamp(max=1 - 1e-12)
-    return torch.searchsorted(heights, at[:, None], right=True)[:, 0]
+    places = torch.searchsorted(heights, at[:, None], right=True)[:, 0]
+    # Scores that are no numbers lead beyond the last token; their log-probability tells.
+    return places.clamp(max=heights.shape[-1] - 1)

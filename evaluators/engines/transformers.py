@@ -21,7 +21,7 @@ import importlib.metadata
 import io
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,12 +96,15 @@ class TransformersEngine:
             raise InputError(f"cannot load the model {model!r}: {_one_line(error)}") from error
         self._processor, self._tokenizer, self._model = parts
         self._model.to(self._device).eval()
-        self._pad = _pad(self._tokenizer)
+        self._known = int(self._model.get_input_embeddings().weight.shape[0])
+        self._pad = _pad(self._tokenizer, self._known)
         self._ends = _ends(self._tokenizer, self._model.generation_config)
         # What a model's authors recommend (a penalty, say) is not what was asked for.
         self._model.generation_config = transformers.GenerationConfig()
         own = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         self._context_length = _context_length(context_length, own)
+        # Rows that are done go on beside the others, but to no place that the model lacks.
+        self._model.register_forward_pre_hook(_within(self._context_length), with_kwargs=True)
 
     @property
     def name(self) -> str:
@@ -210,10 +213,9 @@ class TransformersEngine:
 
         if not token_ids:
             raise ValueError("the prompt is empty")
-        known = self._model.get_input_embeddings().weight.shape[0]
         # On a GPU an unknown token would end the whole process.
-        if not all(0 <= token < known for token in token_ids):
-            raise ValueError(f"a token id is outside the vocabulary of {known}")
+        if not all(0 <= token < self._known for token in token_ids):
+            raise ValueError(f"a token id is outside the vocabulary of {self._known}")
         room = self._context_length - len(token_ids)
         if room < 1:
             raise ValueError(
@@ -322,10 +324,13 @@ def _load(
     return processor, tokenizer, kind.from_pretrained(path, dtype=precision, **source)
 
 
-def _pad(tokenizer: Any) -> int:
-    """What fills the rows of a batch; it is masked, so that any token would do."""
-    known = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
-    return int(next(token for token in known if token is not None))
+def _pad(tokenizer: Any, known: int) -> int:
+    """What fills the rows of a batch; it is masked, so that any of the ``known`` tokens would do.
+
+    Some tokenizers were given one that the model was not.
+    """
+    own = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+    return int(next(token for token in own if token is not None and token < known))
 
 
 def _ends(tokenizer: Any, generation: Any) -> frozenset[int]:
@@ -349,6 +354,18 @@ def _context_length(wanted: int | None, own: int | None) -> int:
     if length < 2 or (own is not None and length > own):
         raise InputError(f"a context length is 2 to {own or 'any number of'} tokens, not {length}")
     return int(length)
+
+
+def _within(length: int) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    """A hook that holds the places of tokens below ``length``."""
+
+    def hold(_: Any, arguments: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        places = inputs.get("position_ids")
+        if places is not None:
+            inputs = {**inputs, "position_ids": places.clamp(max=length - 1)}
+        return arguments, inputs
+
+    return hold
 
 
 def _in_form(message: Message, pictured: bool) -> Message:

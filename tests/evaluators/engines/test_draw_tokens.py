@@ -89,6 +89,17 @@ def test_what_has_no_probability_is_not_drawn_even_at_the_ends(chance: float) ->
     assert draw(row, 1.0, 0.5, chance) == (2, pytest.approx(0.0))
 
 
+@pytest.mark.parametrize("top_p", [0.5, 1.0])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_no_numbers_are_told_and_spoil_no_row_beside(
+    bad: float, top_p: float
+) -> None:
+    rows = [[bad] * 4, [0.0, 9.0, 0.0, 0.0]]
+    (token, logprob), beside = draw_all(rows, [1.0] * 2, [top_p] * 2, [0.5] * 2)
+    assert token in range(4) and math.isnan(logprob)
+    assert beside == draw(rows[1], 1.0, top_p, 0.5)
+
+
 def test_a_large_vocabulary_keeps_its_last_tokens() -> None:
     row = [0.0] * 200_000
     assert draw(row, 1.0, 1.0, 1 - 2**-53)[0] == 199_999

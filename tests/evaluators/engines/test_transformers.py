@@ -292,6 +292,53 @@ def test_a_model_that_breaks_down_raises_and_what_was_finished_is_kept(
     assert answer(engine, ask("after"))["after"].error is None
 
 
+def test_scores_that_are_no_numbers_spoil_only_their_request(engine: TransformersEngine) -> None:
+    def hook(model: Any, arguments: Any, output: Any) -> None:
+        output.logits[0] = torch.nan
+
+    handle = engine._model.register_forward_hook(hook)
+    bad, good = (ask(name, temperature=1.0, seed=3) for name in ("bad", "good"))
+    got = answer(engine, bad, good)
+    handle.remove()
+    assert got["bad"].error == "the model's scores are not numbers"
+    assert got["good"].token_ids == answer(engine, good)["good"].token_ids
+
+
+def test_a_row_that_is_done_is_not_read_on_beyond_the_last_place(tmp_path: Path) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    write_tiny_talker(tmp_path)
+    torch.manual_seed(0)
+    config = GPT2Config(
+        n_positions=CONTEXT, n_embd=32, n_layer=1, n_head=2, vocab_size=259,
+        bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    learned = TransformersEngine(str(tmp_path), window=WINDOW, dtype="float32")
+    long = Request("long", prompt_token_ids=(9,) * (CONTEXT - 2))
+    short = Request("short", prompt_token_ids=(9, 10), sampling=Sampling(max_tokens=20))
+    together = answer(learned, long, short)
+    alone = answer(learned, short)["short"]
+    learned.close()
+    assert (len(together["long"].token_ids), together["long"].finish_reason) == (2, "length")
+    assert together["short"].token_ids == alone.token_ids
+
+
+def test_a_filler_that_the_model_does_not_know_is_not_used(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    write_tiny_talker(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    tokenizer.save_pretrained(tmp_path)
+    added = TransformersEngine(str(tmp_path), window=WINDOW, dtype="float32")
+    got, want = answer(added, *mixed()), answer(engine, *mixed())
+    added.close()
+    assert {n: r.token_ids for n, r in got.items()} == {n: r.token_ids for n, r in want.items()}
+
+
 def test_one_id_may_come_twice(engine: TransformersEngine) -> None:
     assert [r.id for r in engine.generate([ask("a", "one"), ask("a", "two")])] == ["a", "a"]
 
