@@ -63,7 +63,11 @@ def on_white(encoded: bytes) -> Image.Image:
     OSError
         It is no picture that Pillow reads.
     """
-    picture = Image.open(io.BytesIO(encoded)).convert("RGBA")
+    picture: Image.Image = Image.open(io.BytesIO(encoded))
+    if picture.mode.startswith("I;16"):
+        # Pillow would cut a grey of sixteen bits off at the white of eight.
+        picture = picture.convert("I").point(lambda grey: grey * (1 / 257)).convert("L")
+    picture = picture.convert("RGBA")
     white = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(white, picture).convert("RGB")
 

@@ -59,6 +59,16 @@ def test_what_is_no_picture_is_not_sent_under_a_wrong_type(encoded: bytes) -> No
         data_uri(encoded)
 
 
+def test_a_grey_of_sixteen_bits_is_not_read_as_white() -> None:
+    buffer = io.BytesIO()
+    grey = Image.new("I;16", (3, 1), 65535)
+    grey.putpixel((0, 0), 0)
+    grey.putpixel((1, 0), 100 * 257)
+    grey.save(buffer, "PNG")
+    read = on_white(buffer.getvalue())
+    assert [read.getpixel((place, 0)) for place in range(3)] == [(n, n, n) for n in (0, 100, 255)]
+
+
 def test_what_is_transparent_is_white_and_not_black() -> None:
     buffer = io.BytesIO()
     Image.new("RGBA", (2, 2), (0, 0, 0, 0)).save(buffer, "PNG")
