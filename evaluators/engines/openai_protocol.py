@@ -116,7 +116,7 @@ def read_reply(request: Request, body: str) -> Response:
     try:
         record = json.loads(body)
     except (ValueError, RecursionError):
-        raise Malformed(f"the server's reply is not JSON: {body[:80]!r}") from None
+        raise Malformed(f"the server's reply is not JSON: {body!r}") from None
     if isinstance(record, dict) and record.get("error"):
         raise Malformed(f"the server's reply is an error: {json.dumps(record['error'])}")
     try:

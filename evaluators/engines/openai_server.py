@@ -10,7 +10,8 @@ Conventions
   but a request makes at most one such attempt for each other server before one counts.
 * There is one policy of retries, ``Retries``; the client's own is off: it cuts short what
   ``Retry-After`` asks for, and takes a body that is not JSON for a reply. ``Retry-After``
-  holds for the server that sent it, so for every request that would go there.
+  holds for the server that sent it, so for every request that would go there: where no
+  other is free, each waits for it, or is given up at once if it is more than ``patience``.
 * ``timeout`` is for one attempt, from first byte to last. ``seconds`` of a Response counts
   from when the request was taken, waits and retries included.
 * Keys, and a user and password in a URL, are sent and never shown: not in a description
@@ -68,9 +69,9 @@ class _Server:
     resting_until: float = 0.0
     refused: set[str] = field(default_factory=set)
 
-    def is_free(self, now: float) -> bool:
-        """Whether it may be asked at once."""
-        return max(self.down_until, self.resting_until) <= now
+    def rest(self, now: float) -> float:
+        """How long it asked to be left alone from now on."""
+        return max(0.0, self.resting_until - now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,9 @@ class OpenAIServerEngine:
         turn = int.from_bytes(hashlib.blake2b(request.id.encode(), digest_size=8).digest())
         failures = hops = 0
         while True:
-            server = self._choose(turn)
+            server = await self._turn(turn)
+            if server is None:
+                return "the server asked to be left alone for longer than is waited for"
             result = await self._attempt(server, call, request)
             if isinstance(result, Response):
                 return result
@@ -258,13 +261,11 @@ class OpenAIServerEngine:
                 if others and any(other.down_until <= now for other in self._servers):
                     hops += 1
                     continue
-            rest = min(result.asked, self._retries.patience)
-            server.resting_until = max(server.resting_until, now + rest)
+            server.resting_until = max(server.resting_until, now + result.asked)
             failures += 1
             hops = 0
-            # Another server that is free need not be kept waiting by what this one asks.
-            free = any(one.is_free(now) for one in self._servers)
-            asked = 0.0 if free else result.asked
+            # Another server that is free sooner need not wait for what this one asks.
+            asked = self._choose(turn).rest(now)
             wait = self._retries.wait(failures, self._chance.random(), asked)
             if wait is None:
                 return f"{result.why} ({_given_up(failures, asked)})"
@@ -275,21 +276,34 @@ class OpenAIServerEngine:
         now = time.monotonic()
         start = first % len(self._servers)
         order = self._servers[start:] + self._servers[:start]
-        up = [server for server in order if server.down_until <= now]
-        return min(up or order, key=lambda server: max(0.0, server.resting_until - now))
+        most = self._retries.patience
+        # One that is down may be back before one that rests for longer than is waited for.
+        up = [one for one in order if one.down_until <= now and one.rest(now) <= most]
+        return min(up or order, key=lambda server: server.rest(now))
 
-    async def _turn(self, server: _Server) -> None:
-        """Wait until the server has rested and the rate allows one more attempt."""
-        while (rest := server.resting_until - time.monotonic()) > 0:
-            # All that wait for it would otherwise come back in one moment.
-            await asyncio.sleep(rest + self._chance.random() * self._retries.first)
-        if self._gap:
-            at = max(self._free_at, time.monotonic())
-            self._free_at = at + self._gap
-            await asyncio.sleep(at - time.monotonic())
+    async def _turn(self, first: int) -> _Server | None:
+        """The server to ask, as soon as it has rested and the rate allows one more attempt.
+
+        None: what it asks for is more than is waited for.
+        """
+        while True:
+            rest = self._choose(first).rest(time.monotonic())
+            if rest > self._retries.patience:
+                return None
+            if rest:
+                # All that wait for it would otherwise come back in one moment.
+                await asyncio.sleep(rest + self._chance.random() * self._retries.first)
+                continue
+            if self._gap:
+                at = max(self._free_at, time.monotonic())
+                self._free_at = at + self._gap
+                await asyncio.sleep(at - time.monotonic())
+            # Anything may have been learnt of the servers while the rate was waited for.
+            server = self._choose(first)
+            if not server.rest(time.monotonic()):
+                return server
 
     async def _attempt(self, server: _Server, call: Call, request: Request) -> Response | _Failure:
-        await self._turn(server)
         while True:
             # As known now: others may learn more of the server before this attempt is over.
             refused = frozenset(server.refused)

@@ -458,6 +458,49 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for(
     assert len(server.calls) == 1
 
 
+def test_what_comes_after_a_server_asked_for_an_hour_neither_waits_nor_asks_it(
+    make_server: MakeServer, make_engine: MakeEngine
+) -> None:
+    server = make_server(lambda call: refusal(429, retry_after="3600"))
+    engine = make_engine(server, window=1, retries=Retries(3, first=0.01, patience=1.0))
+    answers = answer(engine, *(ask(str(n)) for n in range(5)))
+    assert len(server.calls) == 1
+    assert all("longer than is waited for" in (answers[name].error or "") for name in "1234")
+    assert all(answers[name].seconds < 0.9 for name in "1234")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_hour_that_one_server_asks_for_ends_no_request_that_another_will_soon_take(
+    order: int, make_server: MakeServer, make_engine: MakeEngine
+) -> None:
+    # In one of the two orders the tired one is asked last, while the other has its rest.
+    tired = make_server(lambda call: refusal(429, retry_after="3600"))
+    soon = make_server(at_first(refusal(429, retry_after="1")))
+    assert answer(make_engine(*(tired, soon)[::order]), ask("a"))["a"].error is None
+    assert len(soon.calls) == 2
+
+
+def test_a_server_just_found_down_is_tried_before_all_is_given_up_for_one_that_rests_an_hour(
+    make_server: MakeServer, make_engine: MakeEngine
+) -> None:
+    engine = make_engine(*(make_server(at_first()) for _ in range(2)))
+    engine._servers[0].down_until = time.monotonic() + 60
+    engine._servers[1].resting_until = time.monotonic() + 3600
+    assert answer(engine, ask("a"))["a"].error is None
+
+
+def test_what_waits_for_the_rate_heeds_a_rest_that_is_asked_for_meanwhile(
+    make_server: MakeServer, make_engine: MakeEngine
+) -> None:
+    def behave(call: Call) -> Answer:
+        return refusal(429, retry_after="2") if len(server.calls) == 1 else chat("fine")
+
+    server = make_server(behave)
+    engine = make_engine(server, rate=2.0, retries=1)
+    assert {r.error for r in answer(engine, *(ask(str(n)) for n in range(3))).values()} == {None}
+    assert min(call.at for call in server.calls[1:]) - server.calls[0].at >= 2.0
+
+
 # Servers
 
 
@@ -685,6 +728,16 @@ def test_no_key_and_no_password_is_ever_shown(
     sent = [call.headers["authorization"] for call in server.calls]
     assert sent == ["Bearer sk-very-secret", f"Basic {basic}"]
     assert with_password.describe()["servers"] == [server.url]
+
+
+@pytest.mark.parametrize("start", [60, 70, 79, 450, 460, 466])
+def test_a_key_that_an_error_would_cut_in_two_is_not_shown_in_part(
+    start: int, make_server: MakeServer, make_engine: MakeEngine
+) -> None:
+    key = "sk-very-secret-and-long"
+    server = make_server(lambda call: Answer(b"." * start + key.encode() + b"." * 500))
+    error = answer(make_engine(server, api_key=key, retries=0), ask("a"))["a"].error
+    assert error and "not JSON" in error and "sk-" not in error
 
 
 def test_the_environments_key_is_sent_and_none_is_needed(
