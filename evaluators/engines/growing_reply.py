@@ -12,10 +12,9 @@ Conventions
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Collection, Sequence
-
-import torch
 
 from benchgen.problem import Response, Usage
 from evaluators.engine import Request, Sampling
@@ -72,14 +71,15 @@ class GrowingReply:
         self._ends = ends
         self._decode = decode
         self._since = time.monotonic()
-        self._generator = torch.Generator().manual_seed(request.sampling.seed)
+        # Torch's own generator would take no more of the seed than its lower 32 bits.
+        self._stream = random.Random(request.sampling.seed)
         self._tokens: list[int] = []
         self._logprobs: list[float] = []
         self._cut: int | None = None
 
     def chance(self) -> float:
         """The next number of the request's own stream, from 0 to below 1."""
-        return float(torch.rand((), generator=self._generator, dtype=torch.float64))
+        return self._stream.random()
 
     def add(self, token: int, logprob: float) -> None:
         """Take the next token."""

@@ -74,6 +74,16 @@ def test_log_probabilities_are_given_where_they_were_asked_for() -> None:
     assert not_asked is not None and not_asked.logprobs is None
 
 
+def test_seeds_that_differ_in_their_upper_half_alone_draw_unlike_replies() -> None:
+    def chances(seed: int) -> list[float]:
+        request = Request("a", prompt_token_ids=(1,), sampling=Sampling(seed=seed))
+        reply = GrowingReply(request, (1,), 5, {END}, decode)
+        return [reply.chance() for _ in range(3)]
+
+    assert chances(5) == chances(5)
+    assert chances(5) != chances(5 + 2**32)
+
+
 def test_scores_that_are_no_numbers_are_an_error_and_not_a_reply() -> None:
     reply = GrowingReply(Request("a", prompt_token_ids=(1,)), (1,), 5, {END}, decode)
     reply.add(1, float("nan"))
