@@ -17,6 +17,7 @@ import gc
 import importlib.metadata
 import io
 import os
+import random
 import secrets
 import shutil
 import sys
@@ -26,6 +27,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
+
+import numpy as np
 
 import benchgen
 from benchgen.errors import InputError
@@ -265,6 +268,9 @@ def _load_tasks(names: Sequence[str], include_path: Path | str | None) -> dict[s
             where = "" if extra is None else f", nor is it under {include_path}"
             raise InputError(f"lm_eval has no task {name!r}{where}")
     loaded: dict[str, Task] = {}
+    # Some tasks shuffle their choices as they load, so lm_eval seeds before it loads any.
+    random.seed(SEED)
+    np.random.seed(SEED)
     for name in names:
         try:
             loaded |= manager.load([name])["tasks"]

@@ -236,11 +236,21 @@ metadata: {{version: 2.0}}
 metric_list: [{{metric: {metric}, aggregation: {mean}, higher_is_better: true}}]
 """
 WRITTEN = "generation_kwargs: {until: ['.'], max_gen_toks: 16, do_sample: false}\n"
+SHUFFLING = """\
+import functools, random
+
+@functools.cache
+def order(count):
+    return random.sample(range(count), count)
+
+def shuffled(documents):
+    return documents.select(order(len(documents)))
+"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tasks of our own: two that can be run here, and one that cannot."""
+    """Tasks of our own: three that can be run here, and one that cannot."""
     place = tmp_path_factory.mktemp("tasks")
     sums, colours = place / "sums.jsonl", place / "colours.jsonl"
     sums.write_text("".join(json.dumps({"q": q, "k": k}) + "\n" for q, k in SUMS))
@@ -254,6 +264,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         words = YAML.format(name=name, data=data, kind=kind, metric=metric, mean=aggregation)
         (place / f"{name}.yaml").write_text(words + more)
+    words = YAML.format(
+        name="our_shuffled", data=sums, kind="generate_until", metric="exact_match", mean="mean"
+    )
+    more = f"{WRITTEN}process_docs: !function shuffling.shuffled\n"
+    (place / "our_shuffled.yaml").write_text(words + more)
+    (place / "shuffling.py").write_text(SHUFFLING)
     return place
 
 
@@ -281,7 +297,7 @@ def harness(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Harness:
     return start
 
 
-def ask_chat(harness: Harness, out: Path, right: int) -> RunRecord:
+def ask_chat(harness: Harness, out: Path, right: int, task: str = "our_sums") -> RunRecord:
     """A run against a scripted server whose first so many replies are right."""
     sys.path.insert(0, str(HERE.parent / "exports"))
     try:
@@ -290,9 +306,9 @@ def ask_chat(harness: Harness, out: Path, right: int) -> RunRecord:
         sys.path.remove(str(HERE.parent / "exports"))
     replies = {(q, None): k if n < right else "none" for n, (q, k) in enumerate(SUMS)}
     with listening(Server(replies)) as server:
-        done = harness("our_sums", out, *CHAT, "--server", server.address)
+        done = harness(task, out, *CHAT, "--server", server.address)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == f"lm_eval asks m {len(SUMS)} questions of our_sums\n"
+    assert done.stderr == f"lm_eval asks m {len(SUMS)} questions of {task}\n"
     assert sorted(server.asked) == sorted(replies)
     return read_run(out)
 
@@ -315,6 +331,17 @@ def test_verdicts_on_chat_replies_are_those_of_lm_eval(chats: list[RunRecord]) -
         assert chat.metrics.overall.chance == 0.0
         assert chat.config.max_tokens == 16 and chat.config.data.suite_version == "2.0"
         assert chat.report is not None and SUMS[0][0] in chat.report.read_text()
+
+
+@pytest.mark.slow
+def test_a_task_that_shuffles_as_it_loads_is_the_same_in_every_run(
+    harness: Harness, tmp_path: Path
+) -> None:
+    places = tmp_path / "one", tmp_path / "two"
+    one, two = (ask_chat(harness, place, 8, "our_shuffled") for place in places)
+    assert one.config.data.digest == two.config.data.digest
+    orders = [[s.target for s in read_samples(place).values()] for place in places]
+    assert orders[0] == orders[1] != [k for _, k in SUMS]
 
 
 @pytest.mark.slow
