@@ -52,7 +52,7 @@ class GrowingReply:
     """What has been drawn for ``request`` so far.
 
     ``room`` is how many tokens the context leaves, ``ends`` the tokens that end a turn,
-    ``decode`` makes text of tokens, special ones left out. ``reason`` says why it is
+    ``decode`` makes text of tokens. ``reason`` says why it is
     finished, and is empty until it is.
     """
 

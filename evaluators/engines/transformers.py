@@ -225,9 +225,10 @@ class TransformersEngine:
         return GrowingReply(request, token_ids, room, self._ends, self._text)
 
     def _text(self, token_ids: Sequence[int]) -> str:
+        # Marks of thoughts are special tokens in some models: unseen, thoughts would be answers.
         return str(
             self._tokenizer.decode(
-                token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+                token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
             )
         )
 

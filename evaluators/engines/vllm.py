@@ -3,7 +3,7 @@
 Conventions
 -----------
 * A request enters as soon as the window has room, while the others run, and its
-  Response is yielded when it finishes.
+  Response is yielded when it finishes. Its pictures are prepared before (``vllm_prompts.py``).
 * A request's seed draws its tokens from its own generator. The same seed gives
   the same tokens as long as the logits are the same; batches of another
   composition may round them differently.
@@ -29,7 +29,6 @@ from typing import Any
 from benchgen.errors import InputError
 from benchgen.problem import Response, Usage
 from evaluators.engine import Request, Sampling
-from evaluators.engines.pictures import on_white, with_pictures
 from evaluators.engines.smollm2 import NAME, model_path
 from evaluators.engines.vllm_environment import (
     OFFLINE,
@@ -40,11 +39,17 @@ from evaluators.engines.vllm_environment import (
     has_bfloat16,
     process_environment,
 )
+from evaluators.engines.vllm_prompts import Prompt, Prompts, Refused, Workers, one_line
+from evaluators.thoughts import TokenMarks, thought_tokens
 
 CPU_CACHE_BYTES = 2 * 2**30
 CPU_SEQUENCES = 64
+CPU_BLOCK = 32
+"""Tokens that the prefix cache keeps together."""
 CPU_CONTEXT_LENGTH = 8192
 GPU_SEQUENCES = 256
+MOST_WORKERS = 8
+"""That prepare pictures. Half of the cores otherwise: the engine works on the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,8 @@ class VllmEngine:
                 "logprobs_mode": "processed_logprobs",
                 "use_tqdm_on_load": False,
                 "disable_log_stats": True,
+                # Pictures come prepared from workers, which this cache knows nothing of.
+                "mm_processor_cache_gb": 0,
             }
             if thinking_marks is not None:
                 from vllm.config import ReasoningConfig
@@ -121,6 +128,8 @@ class VllmEngine:
             if on_cpu:
                 # Compiling takes a minute and gains nothing on small models.
                 arguments |= {"enforce_eager": True, "kv_cache_memory_bytes": CPU_CACHE_BYTES}
+                # By default 128, longer than what the questions of a class have in common.
+                arguments["block_size"] = CPU_BLOCK
                 if dtype == "auto" and not has_bfloat16():
                     # It would be emulated.
                     arguments["dtype"] = "float32"
@@ -134,22 +143,25 @@ class VllmEngine:
                     arguments |= _whole_prompts(vllm, arguments, context_length)
                 config = vllm.EngineArgs(**arguments).create_engine_config()
             except (OSError, ValueError) as error:
-                raise InputError(f"cannot load the model {model!r}: {_one_line(error)}") from error
+                raise InputError(f"cannot load the model {model!r}: {one_line(error)}") from error
             executor = Executor.get_class(config)
             self._guard = Guard()
             unopened = stack.enter_context(ExitStack())
             unopened.callback(self._guard.close)
             self._engine = LLMEngine(config, executor, log_stats=False, multiprocess_mode=True)
+            resolved = self._engine.model_config
+            self._workers: Workers | None = None
+            if resolved.is_multimodal_model:
+                count = max(1, min(MOST_WORKERS, len(os.sched_getaffinity(0)) // 2))
+                self._workers = Workers(config, count)
             self._guard.opened()
             unopened.pop_all()
         self._window = sequences
-        self._thought_end: tuple[int, ...] = ()
+        self._marks: TokenMarks = ((), ())
         if thinking_marks is not None:
             tokenizer = self._engine.get_tokenizer()
-            self._thought_end = tuple(
-                tokenizer.encode(thinking_marks[1], add_special_tokens=False)
-            )
-        resolved = self._engine.model_config
+            begin, end = (tokenizer.encode(m, add_special_tokens=False) for m in thinking_marks)
+            self._marks = (tuple(begin), tuple(end))
         self._description: dict[str, Any] = {
             "engine": "vllm",
             "model": self._name,
@@ -179,78 +191,54 @@ class VllmEngine:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Answer the requests, each as it finishes; what is unfinished on leaving is dropped."""
-        waiting = iter(requests)
+        prompts = Prompts(requests, self._engine.renderer, self._workers, self._window)
         running: dict[str, _Running] = {}
         try:
             while True:
-                for request in itertools.islice(waiting, self._window - len(running)):
-                    refusal = self._admit(request, running)
+                while len(running) < self._window:
+                    # With nothing to compute there is nothing to do but wait.
+                    taken = prompts.take(wait=not running)
+                    if taken is None:
+                        break
+                    refusal = self._admit(*taken, running)
                     if refusal is not None:
                         yield refusal
                 if not running:
-                    # The window had room and nothing came in.
-                    rest = next(waiting, None)
-                    if rest is None:
-                        return
-                    waiting = itertools.chain([rest], waiting)
-                    continue
+                    return
                 for output in self._engine.step():
                     if output.finished:
                         done = running.pop(output.request_id)
-                        yield _response(output, done, self._thought_end)
+                        yield _response(output, done, self._marks)
         finally:
             if running:
                 self._engine.abort_request(list(running))
 
-    def _admit(self, request: Request, running: dict[str, _Running]) -> Response | None:
+    def _admit(
+        self, request: Request, prompt: Prompt | Refused, running: dict[str, _Running]
+    ) -> Response | None:
         """Hand one request to the engine; the Response that says why not, if it is refused."""
         since = time.monotonic()
         key = str(next(self._ids))
-        try:
-            prompt = self._render(request)
-            self._engine.add_request(key, prompt, _sampling_params(request.sampling))
-        except Exception as error:  # noqa: BLE001
-            # A model's own template and image processor may raise anything at all.
-            if type(error).__name__ == "EngineDeadError":
-                raise
-            return Response(
-                id=request.id,
-                text="",
-                finish_reason="error",
-                seconds=time.monotonic() - since,
-                error=_one_line(error),
-            )
+        if not isinstance(prompt, Refused):
+            try:
+                self._engine.add_request(key, prompt, _sampling_params(request.sampling))
+            except Exception as error:
+                if type(error).__name__ == "EngineDeadError":
+                    raise
+                prompt = Refused(one_line(error))
+        if isinstance(prompt, Refused):
+            return Response(request.id, "", finish_reason="error", error=prompt.why)
         running[key] = _Running(request, since)
         return None
-
-    def _render(self, request: Request) -> Any:
-        """The engine's own form of the prompt (the chat template, the pictures' tokens)."""
-        from vllm.renderers import ChatParams
-
-        if bool(request.messages) == bool(request.prompt_token_ids):
-            raise ValueError("a request holds either messages or token ids")
-        renderer = self._engine.renderer
-        if request.prompt_token_ids:
-            if request.images:
-                raise ValueError("pictures go with messages, not with token ids")
-            prompt = {"prompt_token_ids": list(request.prompt_token_ids)}
-            return renderer.render_cmpl([prompt])[0]
-        if request.images and not self._description["images"]:
-            raise ValueError(f"{self._name} takes no pictures")
-        conversation = with_pictures(request.messages, request.images, _picture)
-        # The template writes the special tokens itself; the tokenizer must not add them again.
-        tokens = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)
-        goes_on = request.messages[-1].get("role") == "assistant"
-        ending = {"add_generation_prompt": not goes_on, "continue_final_message": goes_on}
-        template = ChatParams(chat_template_kwargs=ending)
-        return renderer.render_chat([conversation], template, tokens)[1][0]
 
     def describe(self) -> Mapping[str, Any]:
         """Versions, device and settings."""
         return dict(self._description)
 
     def close(self) -> None:
-        """End the model's processes."""
+        """End the model's processes, and those that prepared its pictures."""
+        if self._workers is not None:
+            self._workers.close()
         self._engine.engine_core.shutdown()
         self._guard.close()
 
@@ -286,22 +274,12 @@ def _sampling_params(sampling: Sampling) -> Any:
         thinking_token_budget=sampling.thinking_budget,
         structured_outputs=StructuredOutputsParams(regex=pattern) if pattern else None,
         output_kind=RequestOutputKind.FINAL_ONLY,
+        # Marks of thoughts are special tokens in some models: unseen, thoughts would be answers.
+        skip_special_tokens=False,
     )
 
 
-def _picture(encoded: bytes) -> dict[str, Any]:
-    return {"type": "image_pil", "image_pil": on_white(encoded)}
-
-
-def _thinking_tokens(token_ids: tuple[int, ...], end: tuple[int, ...]) -> int:
-    """How many tokens there are up to the last end of a thought, 0 without one."""
-    for place in range(len(token_ids), len(end) - 1, -1):
-        if end and token_ids[place - len(end) : place] == end:
-            return place
-    return 0
-
-
-def _response(output: Any, running: _Running, thought_end: tuple[int, ...]) -> Response:
+def _response(output: Any, running: _Running, marks: TokenMarks) -> Response:
     completion = output.outputs[0]
     token_ids = tuple(int(token) for token in completion.token_ids)
     logprobs = None
@@ -324,16 +302,11 @@ def _response(output: Any, running: _Running, thought_end: tuple[int, ...]) -> R
             len(prompt_token_ids),
             len(token_ids),
             int(output.num_cached_tokens or 0),
-            _thinking_tokens(token_ids, thought_end),
+            thought_tokens(prompt_token_ids, token_ids, marks),
         ),
         seconds=time.monotonic() - running.since,
         error=None if finished else f"the engine ended the request: {reason}",
     )
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @contextmanager

@@ -103,6 +103,16 @@ def test_log_probabilities_agree_with_a_plain_forward_pass(
             assert reply == scores.argmax(-1).tolist()
 
 
+def test_a_mark_that_is_a_special_token_is_seen(engine: TransformersEngine) -> None:
+    # Left out, a thought between two of them would be read as the answer.
+    tokenizer = engine._tokenizer
+    assert tokenizer.all_special_tokens
+    for mark in tokenizer.all_special_tokens:
+        assert engine._text([*tokenizer.encode("B"), tokenizer.convert_tokens_to_ids(mark)]) == (
+            f"B{mark}"
+        )
+
+
 def test_what_else_is_in_the_batch_changes_no_reply(engine: TransformersEngine) -> None:
     together = answer(engine, *mixed())
     reordered = answer(engine, *reversed(mixed()))

@@ -89,9 +89,7 @@ def test_logprobs_agree_with_transformers(engine: VllmEngine) -> None:
 
 
 def test_logprobs_are_of_the_distribution_that_was_sampled(engine: VllmEngine) -> None:
-    request = ask(
-        "nucleus", "Tell me a story.", temperature=1.0, top_p=1e-6, logprobs=True, seed=3
-    )
+    request = ask("nucleus", "Tell me a story.", temperature=1.0, top_p=1e-6, logprobs=True, seed=3)
     logprobs = answer(engine, request)["nucleus"].logprobs
     assert logprobs is not None
     # One token is left of every distribution, and it has probability 1.
@@ -182,7 +180,8 @@ def test_thought_is_ended_at_its_budget_and_its_tokens_are_counted(engine: VllmE
     # What the thought had already is of its budget; the mark itself is not.
     assert 1 <= usage.thinking_tokens <= 13
     assert usage.thinking_tokens <= usage.completion_tokens
-    assert answers["free"].usage.thinking_tokens == 0
+    # It never ended.
+    assert answers["free"].usage.thinking_tokens == len(answers["free"].token_ids)
 
 
 def test_token_ids_are_a_prompt_as_they_are(engine: VllmEngine) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import sys
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -20,7 +23,7 @@ PICTURE, WORDS = {"type": "image"}, {"type": "text", "text": "Which is it?"}
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmEngine]:
+def tiny_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.path.insert(0, str(Path(__file__).parent))
     try:
         from tiny_reader import write_tiny_reader
@@ -28,7 +31,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmEngine]:
         sys.path.pop(0)
     folder = tmp_path_factory.mktemp("models") / "tiny-reader"
     write_tiny_reader(folder)
-    opened = VllmEngine(str(folder), window=4)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_reader: Path) -> Iterator[VllmEngine]:
+    opened = VllmEngine(str(tiny_reader), window=4)
     yield opened
     opened.close()
 
@@ -88,6 +96,55 @@ def test_two_pictures_stand_in_the_order_of_their_parts(engine: VllmEngine) -> N
     )
 
 
+def test_pictures_prepared_side_by_side_are_not_exchanged(engine: VllmEngine) -> None:
+    shades = [12 * number for number in range(20)]
+    alone = [answer(engine, ask("a", png(shade)))["a"] for shade in shades]
+    together = answer(engine, *(ask(str(shade), png(shade)) for shade in shades))
+    assert len({response.logprobs for response in alone}) > 10
+    for shade, one in zip(shades, alone, strict=True):
+        assert first(together[str(shade)]) == pytest.approx(first(one), abs=1e-3)
+
+
+def test_samples_of_one_question_are_prepared_once(
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine._workers is not None
+    prepared: list[Any] = []
+    submit = engine._workers._pool.submit
+
+    def counted(*arguments: Any) -> Any:
+        prepared.append(arguments)
+        return submit(*arguments)
+
+    monkeypatch.setattr(engine._workers._pool, "submit", counted)
+    requests = [
+        dataclasses.replace(ask(f"{shade}-{epoch}", png(shade)), sampling=Sampling(seed=epoch))
+        for shade in (200, 100)
+        for epoch in range(6)
+    ]
+    answers = answer(engine, *requests)
+    assert len(prepared) == 2
+    assert len(answers) == 12 and all(r.error is None for r in answers.values())
+
+
+def test_no_more_pictures_are_drawn_than_the_runner_allows(engine: VllmEngine) -> None:
+    out: set[str] = set()
+    most = 0
+
+    def requests() -> Iterator[Request]:
+        nonlocal most
+        for number in range(40):
+            out.add(str(number))
+            most = max(most, len(out))
+            yield ask(str(number), png(6 * number))
+
+    for response in engine.generate(requests()):
+        out.remove(response.id)
+    # A run feeds an engine twice its window; drawing more would cut it into rounds.
+    assert engine.window < most < 2 * engine.window
+    assert not out
+
+
 def test_a_picture_that_is_missing_spare_or_broken_spoils_only_its_request(
     engine: VllmEngine,
 ) -> None:
@@ -102,3 +159,18 @@ def test_a_picture_that_is_missing_spare_or_broken_spoils_only_its_request(
     assert "more pictures" in (answers["spare"].error or "")
     assert answers["broken"].finish_reason == "error"
     assert answers["good"].error is None
+
+
+def test_a_worker_that_dies_is_a_dead_engine_and_not_a_hundred_bad_pictures(
+    tiny_reader: Path,
+) -> None:
+    engine = VllmEngine(str(tiny_reader), window=2)
+    try:
+        assert engine._workers is not None
+        answer(engine, ask("first", png(0)))
+        for process in engine._workers._pool._processes.values():
+            process.kill()
+        with pytest.raises(BrokenProcessPool):
+            answer(engine, ask("next", png(1)))
+    finally:
+        engine.close()
