@@ -299,7 +299,7 @@ def evaluate(
         int, typer.Option(help="Tokens after which a thought is ended (0: never).")
     ] = 0,
     thinking_marks: Annotated[
-        str | None, typer.Option(help="vllm: what begins and ends a thought, by comma.")
+        str | None, typer.Option(help="What begins and ends a thought, by comma.")
     ] = None,
     system: Annotated[Path | None, typer.Option(help="A file with the system prompt.")] = None,
     prefix: Annotated[str, typer.Option(help="What every reply begins with.")] = "",
@@ -313,9 +313,7 @@ def evaluate(
     other_stimulus: Annotated[
         bool, typer.Option("--other-stimulus", help="Blind control: show another item's score.")
     ] = False,
-    at: Annotated[
-        list[str] | None, typer.Option(help="avg@k, pass@k, maj@k, by comma.")
-    ] = None,
+    at: Annotated[list[str] | None, typer.Option(help="avg@k, pass@k, maj@k, by comma.")] = None,
     prices: Annotated[
         str | None,
         typer.Option(help="Of a million tokens: prompt,completion or prompt,completion,cached."),
@@ -384,8 +382,6 @@ def evaluate(
         result = rescore(data, out, shots_data=shots_data, reporting=reporting)
     else:
         options: dict[str, Any] = {"servers": tuple(server or ()), "rate": rate, "window": window}
-        if thinking_marks is not None or (thinking_budget and engine == "vllm"):
-            options["thinking_marks"] = _two_marks(thinking_marks or "<think>,</think>")
         stimulus = "none" if no_stimulus else "other" if other_stimulus else "own"
         with progress(f"eval {model or engine}", "samples", quiet=json) as update:
             result = run_evaluation(
@@ -403,6 +399,7 @@ def evaluate(
                 stop=tuple(stop or ()),
                 regex=regex,
                 thinking_budget=thinking_budget,
+                thinking_marks=() if thinking_marks is None else _two_marks(thinking_marks),
                 limit=limit,
                 prompting=Prompting(
                     system="" if system is None else _read_text(system),

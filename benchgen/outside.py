@@ -115,6 +115,11 @@ def notation_of(problem: Problem) -> str:
     return find_suite(problem.suite).notations[0]
 
 
+def cluster_of(problem: Problem) -> str:
+    """A name for what is not independent: twins, and outside questions on one stimulus."""
+    return problem.identity.get("stimulus") or problem.twin_group
+
+
 def outside_row(
     item: Outside, *, suite: str, layout: str, version: str, split: str, number: int
 ) -> dict[str, Any]:
@@ -137,7 +142,12 @@ def outside_row(
     options = _apart_from_labels(item.options)
     content = content_key(item)
     name = f"{suite}/{item.kind}"
-    identity = {_ORIGIN: layout, "row": number, "notation": item.notation}
+    identity = {
+        _ORIGIN: layout,
+        "row": number,
+        "notation": item.notation,
+        "stimulus": _stimulus_key(item),
+    }
     return {
         "id": f"{name}-{split}-{number:06d}",
         "task": name,
@@ -168,6 +178,13 @@ def content_key(item: Outside) -> str:
     picture = hashlib.sha256(item.picture or b"").hexdigest()
     shown = [item.question, item.text, picture, sorted(item.options)]
     return _digest(json.dumps(shown))
+
+
+def _stimulus_key(item: Outside) -> str:
+    """A digest of the text and the picture; empty where the question stands alone."""
+    if not item.text and item.picture is None:
+        return ""
+    return _digest(json.dumps([item.text, hashlib.sha256(item.picture or b"").hexdigest()]))
 
 
 def in_order_of_content(item: Outside) -> Outside:

@@ -14,7 +14,7 @@ Conventions
   lead each is taken as likely, so the value is the right one's share of the lead; with
   no vote at all it is 0. The n samples are cut into ``n // k`` blocks of k in a row,
   and the value is the mean over them.
-* Intervals are 95 %, clustered by twin group (``intervals.py``). Those of pass@k and
+* Intervals are 95 %, clustered as accuracy's are (``metrics.py``). Those of pass@k and
   maj@k take a problem's value for one sample, and are wider than they need be where it is
   a fraction.
 """
@@ -160,7 +160,7 @@ def _estimate(measure: Measure, problems: Sequence[_Problem]) -> Estimate:
         averaged = measure.kind == "avg"
         parts = _first(problem.samples, measure.k) if averaged else [problem.value or 0.0]
         values += parts
-        groups += [problem.first.twin_group] * len(parts)
+        groups += [problem.first.cluster] * len(parts)
     low, high = clustered_interval(values, groups)
     return Estimate(
         problems=len(known),

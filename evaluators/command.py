@@ -49,6 +49,8 @@ Progress = Callable[[int, int], None]
 """Called with the samples on record and the samples wanted, ten times a second at most."""
 
 PROGRESS_SECONDS = 0.1
+USUAL_MARKS = ("<think>", "</think>")
+"""Of thoughts that are held to a budget, unless a run names others."""
 
 
 class Evaluation(NamedTuple):
@@ -88,6 +90,7 @@ def evaluate(
     stop: Sequence[str] = (),
     regex: str = "",
     thinking_budget: int = 0,
+    thinking_marks: tuple[str, str] | tuple[()] = (),
     limit: int | None = None,
     prompting: Prompting = PLAIN,
     shots_data: Path | str | None = None,
@@ -100,7 +103,8 @@ def evaluate(
     A run that is there already is resumed: what is missing and what failed is asked,
     and nothing else. ``limit`` takes the first so many problems (None: all). The
     worked examples of ``prompting`` are read from ``shots_data``; its digest is filled in
-    here. ``engine_options`` go to ``open_engine``. An engine that is given opened is left
+    here. ``thinking_marks`` begin and end a thought, beside those that are always known.
+    ``engine_options`` go to ``open_engine``. An engine that is given opened is left
     open. Of several jobs with a ``share`` each, every one writes a journal of its own into
     the one folder, and metrics and report of all that is there when it ends.
 
@@ -135,6 +139,7 @@ def evaluate(
         stop=tuple(stop),
         regex=regex,
         thinking_budget=thinking_budget,
+        thinking_marks=thinking_marks,
         seed=seed,
         limit=limit or 0,
         data=read_data(source),
@@ -293,7 +298,7 @@ def _ask(
             progress(count, config.wanted)
             shown = now
 
-    return run_asks(asks, engine, journal, session, landed)
+    return run_asks(asks, engine, journal, session, landed, config.thinking_marks)
 
 
 def _finish(
@@ -348,6 +353,9 @@ def _opened(
     if engine.startswith(PREFIX):
         reader = open_baseline(engine, (question.problem for question in asked.read(config)))
     elif config.model_source:
+        marks = config.thinking_marks or (USUAL_MARKS if config.thinking_budget else ())
+        if marks and engine == "vllm":
+            options = {**options, "thinking_marks": marks}
         reader = open_engine(engine, config.model_source, **options)
     else:
         raise InputError(f"the engine {engine} needs a model: give --model")
@@ -390,9 +398,7 @@ def _check_numbers(
         raise InputError(f"--limit is at least 1, not {limit}")
 
 
-def _check_prompting(
-    modality: str, prompting: Prompting, shots_data: Path | str | None
-) -> None:
+def _check_prompting(modality: str, prompting: Prompting, shots_data: Path | str | None) -> None:
     if modality not in PROMPT_MODALITIES:
         raise InputError(f"modality is {', '.join(PROMPT_MODALITIES)}, not {modality!r}")
     if prompting.stimulus not in STIMULI:

@@ -104,9 +104,7 @@ Shared = Sequence[tuple[ProblemScore, ProblemScore]]
 
 
 def _difference(shared: Shared) -> Difference:
-    return difference(
-        [Pair(a.twin_group, a.score or 0.0, b.score or 0.0) for a, b in shared]
-    )
+    return difference([Pair(a.cluster, a.score or 0.0, b.score or 0.0) for a, b in shared])
 
 
 def _parts(shared: Shared, name: Callable[[ProblemScore], Any]) -> dict[str, Any]:

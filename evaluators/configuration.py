@@ -22,7 +22,7 @@ from typing import Any
 
 from benchgen.errors import InputError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 STIMULI = ("own", "none", "other")
 """What is shown of a problem's stimulus: the two others are blind controls."""
@@ -66,6 +66,7 @@ class RunConfig:
     """One run. ``engine`` is what was asked for (``vllm``, ``scripted:gold``);
     ``settings`` is what the opened engine says of itself (versions, device).
     ``samples`` is the number of replies drawn for each problem; ``thinking_budget`` 0 means none.
+    ``thinking_marks`` begin and end a thought, beside those that are always known (empty: none).
     """
 
     model: str
@@ -84,6 +85,7 @@ class RunConfig:
     stop: tuple[str, ...] = ()
     regex: str = ""
     thinking_budget: int = 0
+    thinking_marks: tuple[str, ...] = ()
     prompting: Prompting = PLAIN
     schema_version: int = SCHEMA_VERSION
 
@@ -129,7 +131,8 @@ def config_from_toml(text: str) -> RunConfig:
     try:
         record["data"] = Data(**record["data"])
         record["prompting"] = Prompting(**record["prompting"])
-        record["stop"] = tuple(record["stop"])
+        for name in ("stop", "thinking_marks"):
+            record[name] = tuple(record[name])
         return RunConfig(**record)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not the fields of a run: {error}") from None

@@ -174,6 +174,7 @@ def _read(
         category=name,
         level=problem.level,
         twin_group=problem.twin_group,
+        cluster=problem.twin_group,
         options=len(choices.texts) if len(choices.right) == 1 else 0,
         target=target,
         seed=seed,

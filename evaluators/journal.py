@@ -45,7 +45,9 @@ class Sample:
     the engine says the reply took; ``session`` is when the job that asked began to ask (Unix
     time in milliseconds), and ``elapsed`` the seconds from then to the reply.
     ``reply`` begins with the prefix that it was made to go on from, if any; ``thinking``
-    is what the engine gave apart from it.
+    is what the engine gave apart from it, or what stood between the run's thinking marks.
+    ``cluster`` is what samples share that are not independent: the twin group, or the
+    stimulus of an outside question.
     """
 
     problem: str
@@ -56,6 +58,7 @@ class Sample:
     category: str
     level: int
     twin_group: str
+    cluster: str
     options: int
     target: str
     seed: int

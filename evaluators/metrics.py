@@ -7,8 +7,8 @@ Conventions
   error, or never asked) is not wrong: it counts in ``outcomes`` or ``missing``
   and makes the run incomplete.
 * Shares are of all samples on record, errors included.
-* Intervals are 95 %, clustered by twin group, which without twins is the
-  problem (``intervals.py``).
+* Intervals are 95 %, clustered by what is not independent: the twin group, the stimulus
+  that outside questions share, or else the problem (``intervals.py``).
 * A group of twins (as many problems as they have options) is all right in an
   epoch when every one of its problems is. A group that lacks a problem or a
   reply in an epoch is not counted in it. Chance: one over the options to
@@ -256,7 +256,7 @@ def _slice(samples: Sequence[Sample]) -> Slice:
     if scored:
         values = [sample.value for sample in scored]
         accuracy = math.fsum(values) / len(values)
-        low, high = clustered_interval(values, [sample.twin_group for sample in scored])
+        low, high = clustered_interval(values, [sample.cluster for sample in scored])
     guesses = [1 / sample.options if sample.options else 0.0 for sample in samples]
     return Slice(
         problems=len({sample.problem for sample in samples}),

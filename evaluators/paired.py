@@ -5,8 +5,8 @@ Conventions
 * A problem's value is the mean score of its samples with a reply; a problem that lacks
   one in either run is left out. The effect is the mean over problems of the second run's
   value less the first's.
-* Problems of one twin group are alike: they make one cluster, whose difference is
-  the sum over its problems.
+* Twins, and outside questions on one stimulus, are alike: they make one cluster, whose
+  difference is the sum over its problems.
 * The test: exact McNemar where every value is 0 or 1 and every cluster one problem;
   else a sign-flip test on the clusters' differences (exact up to 2^12 flips, then of
   ``FLIPS`` random ones). Both are two-sided and hold for any number of problems.

@@ -72,7 +72,7 @@ class ProblemScore:
     task: str
     category: str
     level: int
-    twin_group: str
+    cluster: str
     options: int
     samples: int
     scored: int
@@ -141,7 +141,7 @@ def problem_scores(samples: Iterable[Sample]) -> tuple[ProblemScore, ...]:
                 task=first.task,
                 category=first.category,
                 level=first.level,
-                twin_group=first.twin_group,
+                cluster=first.cluster,
                 options=first.options,
                 samples=len(parts[problem]),
                 scored=len(values),

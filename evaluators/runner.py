@@ -19,16 +19,18 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchgen.answers import score
 from benchgen.executors import EVERYTHING, Share
+from benchgen.outside import cluster_of
 from benchgen.problem import Response
 from evaluators.configuration import RunConfig
 from evaluators.engine import Engine, Request, Sampling
 from evaluators.journal import Journal, Sample, SampleKey
 from evaluators.questions import Question
+from evaluators.thoughts import split_thoughts
 
 CRASHES = 3
 _PLAIN = Sampling()
@@ -116,9 +118,11 @@ def run_asks(
     journal: Journal,
     session: int,
     landed: Landed,
+    thinking_marks: Sequence[str] = (),
 ) -> str | None:
     """Ask the engine everything, journalling as ``session``; ``landed`` sees each sample.
 
+    What stands between ``thinking_marks`` (two, or none) is not scored.
     Returns None, or why the engine was given up.
 
     Raises
@@ -134,7 +138,8 @@ def run_asks(
 
     def record(response: Response) -> None:
         ask = feed.answered(response.id)
-        sample = _sample(ask, response, session, time.monotonic() - began)
+        elapsed = time.monotonic() - began
+        sample = _sample(ask, response, session, elapsed, thinking_marks)
         journal.append(sample)
         landed(sample)
 
@@ -209,9 +214,11 @@ class _Feed:
             ) from None
 
 
-def _sample(ask: Ask, response: Response, session: int, elapsed: float) -> Sample:
+def _sample(
+    ask: Ask, response: Response, session: int, elapsed: float, marks: Sequence[str]
+) -> Sample:
     problem = ask.question.problem
-    reply = ask.question.prefix + response.text
+    thought, reply = split_thoughts(ask.question.prefix + response.text, marks)
     verdict = score(problem, dataclasses.replace(response, text=reply))
     _, epoch, prompt_digest, digest = ask.key
     return Sample(
@@ -223,6 +230,7 @@ def _sample(ask: Ask, response: Response, session: int, elapsed: float) -> Sampl
         category=problem.category,
         level=problem.level,
         twin_group=problem.twin_group,
+        cluster=cluster_of(problem),
         options=len(problem.options or ()),
         target=problem.target,
         seed=ask.sampling.seed,
@@ -239,7 +247,7 @@ def _sample(ask: Ask, response: Response, session: int, elapsed: float) -> Sampl
         seconds=round(response.seconds, 6),
         session=session,
         elapsed=round(elapsed, 6),
-        thinking=response.thinking,
+        thinking=response.thinking + thought,
     )
 
 

@@ -104,6 +104,7 @@ def make_sample() -> MakeSample:
             "category": "interval",
             "level": 1,
             "twin_group": f"group of {problem}",
+            "cluster": changes.get("twin_group", f"group of {problem}"),
             "options": 4,
             "target": "A",
             "seed": 5,

@@ -79,6 +79,22 @@ def test_intervals_are_clustered_by_problem(make_sample: MakeSample) -> None:
     assert (overall.low, overall.high) == pytest.approx(expected, abs=1e-6)
 
 
+def test_outside_questions_on_one_score_are_not_independent(make_sample: MakeSample) -> None:
+    def low(cluster: str) -> float:
+        samples = [
+            make_sample(
+                f"p{i}", cluster=cluster.format(i // 10),
+                outcome=Outcome.CORRECT if i < 50 else Outcome.WRONG,
+            )
+            for i in range(100)
+        ]  # fmt: skip
+        return compute_metrics(samples, 100).overall.low or 0.0
+
+    assert low("score {0}") < 0.3
+    # As wide as ten single questions would have it, Student's nine degrees of freedom counted.
+    assert low("score {0}") == pytest.approx(wilson(0.5, 9 * (1.959964 / 2.262157) ** 2)[0])
+
+
 def _twins(make_sample: MakeSample, group: str, right: str, epoch: int = 0) -> list[Sample]:
     return [
         make_sample(

@@ -22,7 +22,7 @@ from benchgen.dataset import read_manifest, read_rows
 from benchgen.errors import InputError
 from benchgen.export import read_source
 from benchgen.imports import find_layout, layout_names
-from benchgen.outside import Columns, notation_of, short_labels
+from benchgen.outside import Columns, cluster_of, notation_of, short_labels
 from benchgen.outside_dataset import import_file
 
 Row = dict[str, Any]
@@ -143,6 +143,17 @@ def test_an_evaluation_asks_what_was_imported(tmp_path: Path) -> None:
     assert (data.suite, data.problems, data.split) == ("ssmr_bench", 2, "test")
     prompts = [question.prompt for question in read_questions(tmp_path / "out", "text")]
     assert prompts == [item.prompt for item in read_source(tmp_path / "out", "text").items]
+
+
+def test_questions_on_one_score_share_a_cluster_and_those_on_none_do_not(tmp_path: Path) -> None:
+    rows = [ssmr(0), ssmr(0, question="Which key?"), ssmr(1)]
+    rows += [ssmr(abc_context="", question=f"Which is scale {number}?") for number in range(2)]
+    problems = [problem_from_row(row) for row in imported("ssmr_bench", lines(tmp_path, rows))]
+    one, other, *rest = [cluster_of(problem) for problem in problems]
+    assert one == other
+    assert len({one, *rest}) == 4
+    # They are no twins for all that.
+    assert len({problem.twin_group for problem in problems}) == 5
 
 
 def test_the_manifest_names_the_file_by_its_digest(tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def make_run(
                 Sample(
                     problem=f"item-{place:05d}", epoch=epoch, prompt_digest="p",
                     sampling_digest="s", task=f"{suite}/{task}", category=TASKS[task],
-                    level=level, twin_group=f"g{item}", options=options, target="A",
+                    level=level, twin_group=f"g{item}", cluster=f"g{item}", options=options,
+                    target="A",
                     seed=place, reply="B", finish_reason="stop",
                     error="engine died" if outcome is Outcome.ERROR else None,
                     outcome=outcome, value=float(outcome is Outcome.CORRECT), extracted="A",
