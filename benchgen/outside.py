@@ -139,6 +139,8 @@ def outside_row(
         raise InputError("two of its options are the same")
     if not all(option.strip() for option in item.options):
         raise InputError("an option is empty")
+    if _lettered_otherwise(item.options):
+        raise InputError("its options carry letters of their own, in another order")
     options = _apart_from_labels(item.options)
     content = content_key(item)
     name = f"{suite}/{item.kind}"
@@ -260,6 +262,8 @@ def picture_of(value: object, beside: Path) -> bytes:
     if isinstance(value, Mapping):
         value = value["bytes"] if value.get("bytes") is not None else value.get("path")
     if isinstance(value, str):
+        if "\0" in value:
+            raise InputError(f"the picture {value!r}: no file has such a name")
         place = (beside / value).resolve()
         if not place.is_relative_to(beside.resolve()):
             raise InputError(f"the picture {value!r} does not lie beside the file")
@@ -294,6 +298,13 @@ def name_of(words: str) -> str:
     """Words, or one word in camel case, as a name: lower case, joined by underscores."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words)
     return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_") or "all"
+
+
+def _lettered_otherwise(options: Sequence[str]) -> bool:
+    """Whether the words of the options begin with the first letters, but not in their order."""
+    own = [re.match(r"\s*\(?([A-Za-z])[.):]\s", option) for option in options]
+    letters = [found[1].upper() if found else "" for found in own]
+    return sorted(letters) == list(LETTERS[: len(options)]) != letters
 
 
 def _apart_from_labels(options: tuple[str, ...]) -> tuple[str, ...]:

@@ -409,6 +409,28 @@ def test_a_gap_among_the_columns_moves_no_letter(
         assert row["answer"] == right and row["options"] == ["aa", "cc", "dd"]
 
 
+@pytest.mark.parametrize(
+    ("options", "good"),
+    [
+        (["A. x", "B. y", "C. z"], True),
+        (["A. Copland", "A. Dvorak", "B. Britten"], True),
+        (["B. x", "A. y", "C. z"], False),
+        (["(b) x", "(a) y"], False),
+    ],
+)
+def test_options_with_letters_in_another_order_are_not_read_by_place(
+    tmp_path: Path, options: list[str], good: bool
+) -> None:
+    file = lines(tmp_path, [table(choices=options, key="A")])
+    if good:
+        (row,) = imported("table", file, columns=PLAIN)
+        assert row["answer"] == options[0]
+    else:
+        assert "carry letters of their own, in another order" in refusal(
+            "table", file, columns=PLAIN
+        )
+
+
 def test_a_gap_does_not_hide_an_answer_in_words(tmp_path: Path) -> None:
     cells = {"one": "aa", "two": "", "three": "cc"}
     file = lines(tmp_path, [{"q": "?", "key": "cc", **cells}])
@@ -629,6 +651,7 @@ def test_json_lines_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
         ("../secret.png", "does not lie beside the file"),
         ("/etc/hostname", "does not lie beside the file"),
         ("missing.png", "No such file"),
+        ("a\0.png", "no file has such a name"),
         ("note.txt", "neither PNG nor JPEG"),
     ],
 )
