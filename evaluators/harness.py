@@ -54,6 +54,10 @@ HARNESSES = ("lm-eval",)
 INSTALL = "pip install 'lm_eval[hf,api]==0.4.13'"
 SEED = 1234
 """lm_eval's own, for the worked examples, numpy and torch."""
+RANDOM_SEED = 0
+"""lm_eval's own, for Python's generator."""
+LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+"""What tasks call the longest reply."""
 LENGTH = 256
 """lm_eval's longest reply in tokens, where a task names none."""
 REQUESTS = 16
@@ -269,7 +273,7 @@ def _load_tasks(names: Sequence[str], include_path: Path | str | None) -> dict[s
             raise InputError(f"lm_eval has no task {name!r}{where}")
     loaded: dict[str, Task] = {}
     # Some tasks shuffle their choices as they load, so lm_eval seeds before it loads any.
-    random.seed(SEED)
+    random.seed(RANDOM_SEED)
     np.random.seed(SEED)
     for name in names:
         try:
@@ -325,7 +329,7 @@ def _run(
             limit=limit,
             log_samples=True,
             bootstrap_iters=0,
-            random_seed=SEED,
+            random_seed=RANDOM_SEED,
             numpy_random_seed=SEED,
             torch_random_seed=SEED,
             fewshot_random_seed=SEED,
@@ -389,10 +393,13 @@ def _write(folder: Path, config: RunConfig, logged: Sequence[Logged]) -> Metrics
                 journal.append(sample)
         write_metrics(under_way, config, metrics)
         write_report(under_way, config, metrics, samples, (one.question for one in logged))
-        under_way.rename(folder)
     except BaseException:
         shutil.rmtree(under_way)
         raise
+    try:
+        under_way.rename(folder)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written; the run lies in {under_way}") from error
     sync_folder(folder.parent)
     return metrics
 

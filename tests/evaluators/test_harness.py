@@ -17,6 +17,8 @@ import pytest
 from benchgen.cli import run
 from benchgen.errors import InputError
 from benchgen.problem import Outcome
+from evaluators.configuration import Data, RunConfig
+from evaluators.harness import _write
 from evaluators.harness_samples import Task, choices_of, read_logged, task_digest
 from evaluators.journal import Sample, read_samples
 from evaluators.run_directory import RunRecord, read_run
@@ -426,3 +428,18 @@ def test_a_server_that_is_not_there_leaves_no_folder(harness: Harness, tmp_path:
     asked, line = done.stderr.splitlines()  # and no complaint of each request
     assert asked.startswith("lm_eval asks") and "lm_eval gave up" in line
     assert not list(tmp_path.iterdir())
+
+
+def test_a_finished_run_is_not_lost_when_its_folder_has_been_taken(tmp_path: Path) -> None:
+    config = RunConfig(
+        model="m", model_source="m", engine="lm-eval", modality="text", samples=1,
+        temperature=0.0, top_p=1.0, max_tokens=4, seed=0, limit=0,
+        data=Data("d", "x", "s", "1", "test", 1), settings={}, benchgen_version="0",
+    )  # fmt: skip
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "taken").touch()
+    with pytest.raises(InputError, match="the run lies in "):
+        _write(folder, config, [])
+    (kept,) = tmp_path.glob("run.*.tmp")
+    assert (kept / "config.toml").is_file() and (kept / "metrics.json").is_file()
