@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_holds_every_file_of_the_packages_and_nothing_beside_them(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    packages = ("benchgen", "evaluators", "leaderboards")
+    packages = ("benchgen", "evaluators", "finetune", "leaderboards")
     wanted = {
         path.relative_to(ROOT).as_posix()
         for package in packages

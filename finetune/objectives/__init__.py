@@ -1,0 +1,25 @@
+"""Objectives as pure functions of tensors.
+
+``compute("grpo", batch)`` is a loss; ``prepare`` and ``loss`` are its halves, for micro-batches.
+"""
+
+from finetune.objectives.aggregation import Totals
+from finetune.objectives.batch import RolloutBatch
+from finetune.objectives.objective import Loss, ObjectiveOutput, Plan, State, compute, loss, prepare
+from finetune.objectives.presets import names, resolve
+from finetune.objectives.settings import Settings
+
+__all__ = [
+    "Loss",
+    "ObjectiveOutput",
+    "Plan",
+    "RolloutBatch",
+    "Settings",
+    "State",
+    "Totals",
+    "compute",
+    "loss",
+    "names",
+    "prepare",
+    "resolve",
+]

@@ -1,0 +1,270 @@
+"""From a batch of rollouts to a loss, in two steps that micro-batches cannot tell apart.
+
+Conventions
+-----------
+* ``prepare`` sees the whole batch of a rollout, without gradient: advantages, token weights,
+  selections and every statistic over rows. ``loss`` sees any part of it, with gradient, and
+  the totals of the optimizer step. The parts' losses add up to the whole.
+* What is picked at random is picked in ``prepare``, by the state's seed and step.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from finetune.objectives.advantages import advantages, discounted_returns, token_rewards
+from finetune.objectives.aggregation import Totals, aggregate
+from finetune.objectives.batch import RolloutBatch, masked_mean, masked_sum
+from finetune.objectives.presets import resolve
+from finetune.objectives.ratios import difference, log_ratio
+from finetune.objectives.regularizers import drift, kl_estimate, value_loss
+from finetune.objectives.settings import Settings
+from finetune.objectives.surrogates import clip_shares, surrogate
+from finetune.objectives.token_weights import (
+    correction,
+    mismatch,
+    on_policy_rows,
+    select_clip_cov,
+    select_kl_cov,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an objective carries from step to step; it belongs into checkpoints.
+
+    ``anchor`` is an entropy measured at the beginning, ``mixed`` whether old replies have joined.
+    """
+
+    step: int = 0
+    seed: int = 0
+    anchor: float | None = None
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What ``prepare`` found: ``[B, T]`` each, without gradient.
+
+    ``mask`` is the batch's without the rows that are left out of the loss; ``counted`` is the one
+    that normalizers count. ``penalized`` are the tokens of KL-Cov's penalty, ``returns`` the
+    critic's targets.
+    """
+
+    settings: Settings
+    advantages: Tensor
+    token_weights: Tensor
+    mask: Tensor
+    counted: Tensor
+    penalized: Tensor | None
+    returns: Tensor | None
+    metrics: Mapping[str, float]
+
+    @property
+    def totals(self) -> Totals:
+        """Rows and tokens of all that was prepared."""
+        return Totals(float(self.counted.shape[0]), float(self.counted.sum()))
+
+    @property
+    def idle(self) -> Tensor:
+        """The rows that can be left out of the forward pass, ``[B]`` of booleans.
+
+        Their gradient is 0: no advantage or no weight at any token, and no regularizer. The
+        normalizers count them.
+        """
+        if self.settings.regularized:
+            return ~(self.mask > 0).any(1)
+        return ~((self.advantages * self.token_weights * self.mask) != 0).any(1)
+
+    def rows(self, index: Tensor, width: int | None = None) -> Plan:
+        """Some of the rows (``index``: integers), cut to the first ``width`` columns."""
+        picked = {}
+        for name in ("advantages", "token_weights", "mask", "counted", "penalized", "returns"):
+            tensor = getattr(self, name)
+            if tensor is not None:
+                picked[name] = tensor[index][:, :width]
+        return dataclasses.replace(self, **picked)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A part of a step's loss, a scalar with gradient, and what was seen in passing.
+
+    ``metrics`` are parts too: of all micro-batches they add up to the step's.
+    """
+
+    loss: Tensor
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveOutput:
+    """A whole batch at once: loss (scalar), advantages and token weights ``[B, T]``, metrics."""
+
+    loss: Tensor
+    advantages: Tensor
+    token_weights: Tensor
+    metrics: Mapping[str, float]
+
+
+def prepare(
+    name: str | Settings, batch: RolloutBatch, state: State | None = None, **overrides: Any
+) -> Plan:
+    """All that is decided over the whole batch.
+
+    Raises
+    ------
+    InputError
+        There is no such objective or override, or the batch lacks what it needs.
+    """
+    settings = resolve(name, **overrides) if isinstance(name, str) else name
+    with torch.no_grad():
+        return _prepare(settings, batch.cleaned(), state or State())
+
+
+def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
+    mask, counted = batch.mask, batch.mask
+    if settings.mask_truncated:
+        cut = batch.need("truncated", "masking cut replies")
+        mask = mask * ~cut[:, None]
+        counted = counted if settings.count_truncated else mask
+    advantage = advantages(settings, batch)
+    weights = correction(settings, batch) * on_policy_rows(settings, batch, advantage)
+    penalized = None
+    within = dataclasses.replace(batch, mask=mask)
+    if settings.selection == "clip_cov":
+        weights = weights * ~select_clip_cov(settings, within, advantage, _draw(state))
+    elif settings.selection == "kl_cov":
+        penalized = select_kl_cov(settings, within, advantage)
+    returns = None
+    if settings.value_coef:
+        batch.need("values_old", "a critic's loss")
+        known = mask * ~torch.isnan(batch.rewards)[:, None]
+        returns = discounted_returns(token_rewards(settings, batch), known, settings.gamma)
+    return Plan(
+        settings=settings,
+        advantages=advantage,
+        token_weights=weights,
+        mask=mask,
+        counted=counted,
+        penalized=penalized,
+        returns=returns,
+        metrics=_seen(batch, advantage, weights, mask),
+    )
+
+
+def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
+    """The part of the step's loss that these rows have; ``plan`` is that of the same rows.
+
+    Raises
+    ------
+    InputError
+        The rows lack what a regularizer needs.
+    """
+    settings = plan.settings
+
+    def part(values: Tensor) -> Tensor:
+        return aggregate(settings, values, plan.mask, totals)
+
+    rows = dataclasses.replace(rows, mask=plan.mask).cleaned()
+    policy = surrogate(settings, rows, plan.advantages) * plan.token_weights
+    if plan.penalized is not None:
+        policy = policy + settings.cov_coef * difference(rows).abs() * plan.penalized
+    whole = part(policy)
+    metrics = {"policy_loss": whole}
+    if settings.kl_coef:
+        kl = kl_estimate(settings.kl, rows.logp_new, rows.need("logp_ref", "a divergence"))
+        if settings.kl_ratio:
+            kl = kl * torch.exp(difference(rows))
+        metrics["kl"] = part(kl)
+        whole = whole + settings.kl_coef * metrics["kl"]
+    if settings.drift_coef:
+        metrics["drift"] = part(drift(rows.logp_new, rows.logp_old))
+        whole = whole + settings.drift_coef * metrics["drift"]
+    if settings.entropy_coef:
+        metrics["entropy"] = part(rows.need("nucleus_entropy", "an entropy bonus"))
+        whole = whole - settings.entropy_coef * metrics["entropy"]
+    if settings.value_coef:
+        assert plan.returns is not None
+        values, before = rows.need("values_new", "a critic"), rows.need("values_old", "a critic")
+        metrics["value_loss"] = part(
+            value_loss(values, before, plan.returns, settings.value_clip)
+        )
+        whole = whole + settings.value_coef * metrics["value_loss"]
+    found = {name: float(value.detach()) for name, value in metrics.items()}
+    with torch.no_grad():
+        passed = _passed(plan, rows, totals)
+    return Loss(whole, {**found, "loss": float(whole.detach()), **passed})
+
+
+def compute(
+    name: str, batch: RolloutBatch, state: State | None = None, **overrides: Any
+) -> ObjectiveOutput:
+    """``prepare`` and ``loss`` of a whole batch in one call.
+
+    Raises
+    ------
+    InputError
+        As they do.
+    """
+    plan = prepare(name, batch, state, **overrides)
+    found = loss(plan, batch, plan.totals)
+    metrics = {**plan.metrics, **found.metrics}
+    return ObjectiveOutput(found.loss, plan.advantages, plan.token_weights, metrics)
+
+
+def _seen(
+    batch: RolloutBatch, advantage: Tensor, weights: Tensor, mask: Tensor
+) -> dict[str, float]:
+    """Of the whole batch: rewards, groups that teach nothing, how far the engine is off."""
+    known = ~torch.isnan(batch.rewards)
+    _, of = torch.unique(batch.group, return_inverse=True)
+    low, high = (
+        torch.full((int(of.max()) + 1,), sign * torch.inf, dtype=batch.rewards.dtype).to(of.device)
+        for sign in (1.0, -1.0)
+    )
+    low = low.scatter_reduce(0, of[known], batch.rewards[known], "amin")
+    high = high.scatter_reduce(0, of[known], batch.rewards[known], "amax")
+    found = {
+        "reward": float(batch.rewards[known].mean()) if bool(known.any()) else 0.0,
+        "length": float(batch.lengths.mean()),
+        "zero_variance_groups": float((low >= high).double().mean()),
+        "advantage_absolute": float(masked_mean(advantage.abs(), mask)),
+        "weight": float(masked_mean(weights, mask)),
+    }
+    if batch.entropy is not None:
+        found["entropy_old"] = float(masked_mean(batch.entropy, mask))
+    if batch.logp_rollout is not None:
+        logs = mismatch(batch)
+        rho = torch.exp(logs.clamp(-20.0, 20.0)) * batch.mask
+        found["mismatch_k3"] = float(masked_mean(rho - logs - 1, batch.mask))
+        found["mismatch_largest"] = float(logs.abs().max())
+        size = rho.sum() ** 2 / (rho**2).sum().clamp(min=1e-30)
+        found["mismatch_effective"] = float(size / batch.mask.sum().clamp(min=1))
+        found["mismatch_over_2"] = float(masked_mean((rho > 2).to(rho.dtype), batch.mask))
+    return found
+
+
+def _passed(plan: Plan, rows: RolloutBatch, totals: Totals) -> dict[str, float]:
+    """Shares of the step's tokens."""
+    count = max(totals.tokens, 1)
+    shares = clip_shares(plan.settings, rows, plan.advantages)
+    found = {name: float(value) / count for name, value in shares.items()}
+    if plan.settings.ratio != "none":
+        ratio = torch.exp(log_ratio(plan.settings.ratio, rows))
+        found["ratio"] = float(masked_sum(ratio, rows.mask).sum()) / count
+    return found
+
+
+def _draw(state: State) -> int:
+    key = f"{state.seed}:{state.step}".encode("ascii")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 1
+
+
