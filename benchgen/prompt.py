@@ -55,3 +55,9 @@ def chat_messages(
         return [{"role": "user", "content": words}]
     shown: list[Message] = [{"type": "image"} for _ in range(pictures)]
     return [{"role": "user", "content": [*shown, {"type": "text", "text": words}]}]
+
+
+def worked_answer(solution: str | None, target: str) -> str:
+    """The assistant's turn in a worked example: the solution, if there is one, and the box."""
+    box = f"\\boxed{{{target}}}"
+    return f"{solution}\n\n{box}" if solution else box

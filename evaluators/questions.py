@@ -29,7 +29,7 @@ from benchgen.errors import InputError
 from benchgen.manifest import MANIFEST, dataset_digest
 from benchgen.outside import notation_of
 from benchgen.problem import Message, Problem
-from benchgen.prompt import chat_messages
+from benchgen.prompt import chat_messages, worked_answer
 from evaluators.configuration import PLAIN, Data, Prompting
 
 
@@ -122,8 +122,7 @@ def read_examples(path: Path, modality: str, count: int) -> Examples:
             continue
         question = _question(row, modality, PLAIN, {})
         problem = question.problem
-        box = f"\\boxed{{{problem.target}}}"
-        worked = f"{problem.solution}\n\n{box}" if problem.solution else box
+        worked = worked_answer(problem.solution, problem.target)
         turns = (question.messages[-1], {"role": "assistant", "content": worked})
         known.append(Example(problem.twin_group, turns, question.images))
     return found

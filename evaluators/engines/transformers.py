@@ -17,12 +17,13 @@ Conventions
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import io
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,8 +52,20 @@ class _Prompt:
     pictures: tuple[Any, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model of Transformers that is in memory; ``processor`` is None if it reads text alone."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    processor: Any = None
+
+
 class TransformersEngine:
-    """Transformers on ``model``: ``smollm2``, a folder, or a Hub id.
+    """Transformers on ``model``: ``smollm2``, a folder, a Hub id, or one that is loaded.
+
+    One that is loaded stays where it is and as it is, and may be trained between replies.
 
     A GPU is used if there is one. ``window`` is how many requests run at once, ``dtype``
     torch's name of a precision or ``"auto"`` for the model's own, ``context_length`` in
@@ -67,7 +80,7 @@ class TransformersEngine:
 
     def __init__(
         self,
-        model: str,
+        model: str | LoadedModel,
         *,
         window: int | None = None,
         dtype: str = "auto",
@@ -75,32 +88,19 @@ class TransformersEngine:
     ) -> None:
         if window is not None and window < 1:
             raise InputError(f"a window holds at least one request, not {window}")
-        path = model_path(model)
-        is_folder = Path(path).is_dir()
-        self._name = Path(path).name if is_folder and model != NAME else model
         try:
             import torch
-            import transformers
         except ImportError as error:
             raise InputError(f"the transformers engine is not installed here: {error}") from error
         self._torch: Any = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._window = window or (CPU_WINDOW if self._device == "cpu" else GPU_WINDOW)
-        precision = _precision(torch, dtype, self._device)
-        try:
-            # The loader draws its bars on stderr, whatever it is told; its errors are raised.
-            with redirect_stderr(io.StringIO()):
-                parts = _load(transformers, path, precision, local_files_only=is_folder)
-        except Exception as error:  # noqa: BLE001
-            # A model's configuration and code may fail in any way.
-            raise InputError(f"cannot load the model {model!r}: {_one_line(error)}") from error
-        self._processor, self._tokenizer, self._model = parts
-        self._model.to(self._device).eval()
+        loaded = _load(torch, model, dtype, self._device) if isinstance(model, str) else model
+        self._name, self._model = loaded.name, loaded.model
+        self._tokenizer, self._processor = loaded.tokenizer, loaded.processor
         self._known = int(self._model.get_input_embeddings().weight.shape[0])
         self._pad = _pad(self._tokenizer, self._known)
         self._ends = _ends(self._tokenizer, self._model.generation_config)
-        # What a model's authors recommend (a penalty, say) is not what was asked for.
-        self._model.generation_config = transformers.GenerationConfig()
         own = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         self._context_length = _context_length(context_length, own)
         # Rows that are done go on beside the others, but to no place that the model lacks.
@@ -118,27 +118,31 @@ class TransformersEngine:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Answer the requests, each as it finishes; what is unfinished on leaving is dropped."""
+        waiting = iter(requests)
+        with _as_asked(self._model):
+            while batch := list(itertools.islice(waiting, self._window)):
+                yield from self._answer(batch)
+
+    def _answer(self, batch: Sequence[Request]) -> Iterator[Response]:
         from evaluators.engines.batch_decoding import decode
 
-        waiting = iter(requests)
-        while batch := list(itertools.islice(waiting, self._window)):
-            began = time.monotonic()
-            prompts: list[_Prompt] = []
-            for request in batch:
-                try:
-                    prompts.append(self._prompt(request))
-                except Exception as error:  # noqa: BLE001
-                    # A model's own template may raise anything at all.
-                    yield _failed(request, _one_line(error), began)
-            for pictured in (False, True):
-                group = [prompt for prompt in prompts if bool(prompt.pictures) == pictured]
-                for encoded in self._encode(group, began):
-                    if isinstance(encoded, Response):
-                        yield encoded
-                    else:
-                        replies, inputs = encoded
-                        for reply in decode(self._model, self._placed(inputs), replies, self._pad):
-                            yield reply.response()
+        began = time.monotonic()
+        prompts: list[_Prompt] = []
+        for request in batch:
+            try:
+                prompts.append(self._prompt(request))
+            except Exception as error:  # noqa: BLE001
+                # A model's own template may raise anything at all.
+                yield _failed(request, _one_line(error), began)
+        for pictured in (False, True):
+            group = [prompt for prompt in prompts if bool(prompt.pictures) == pictured]
+            for encoded in self._encode(group, began):
+                if isinstance(encoded, Response):
+                    yield encoded
+                else:
+                    replies, inputs = encoded
+                    for reply in decode(self._model, self._placed(inputs), replies, self._pad):
+                        yield reply.response()
 
     def describe(self) -> Mapping[str, Any]:
         """Versions, device and settings."""
@@ -308,10 +312,29 @@ def _precision(torch: Any, dtype: str, device: str) -> Any:
     return precision
 
 
-def _load(
+def _load(torch: Any, name: str, dtype: str, device: str) -> LoadedModel:
+    path = model_path(name)
+    is_folder = Path(path).is_dir()
+    precision = _precision(torch, dtype, device)
+    try:
+        import transformers
+
+        # The loader draws its bars on stderr, whatever it is told; its errors are raised.
+        with redirect_stderr(io.StringIO()):
+            loaded = _load_parts(transformers, path, precision, local_files_only=is_folder)
+    except ImportError as error:
+        raise InputError(f"the transformers engine is not installed here: {error}") from error
+    except Exception as error:  # noqa: BLE001
+        # A model's configuration and code may fail in any way.
+        raise InputError(f"cannot load the model {name!r}: {_one_line(error)}") from error
+    loaded.model.to(device).eval()
+    shown = Path(path).name if is_folder and name != NAME else name
+    return dataclasses.replace(loaded, name=shown)
+
+
+def _load_parts(
     transformers: Any, path: str, precision: Any, local_files_only: bool
-) -> tuple[Any, Any, Any]:
-    """Processor (None for a model that reads text alone), tokenizer and model."""
+) -> LoadedModel:
     source: dict[str, Any] = {"local_files_only": local_files_only}
     config = transformers.AutoConfig.from_pretrained(path, **source)
     if type(config) in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
@@ -322,7 +345,24 @@ def _load(
         kind = transformers.AutoModelForCausalLM
         processor = None
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, **source)
-    return processor, tokenizer, kind.from_pretrained(path, dtype=precision, **source)
+    model = kind.from_pretrained(path, dtype=precision, **source)
+    return LoadedModel(path, model, tokenizer, processor)
+
+
+@contextmanager
+def _as_asked(model: Any) -> Iterator[None]:
+    """Let replies be drawn as they are asked for, and put everything back.
+
+    What a model's authors recommend (a penalty, say) is not what was asked for.
+    """
+    recommended, training = model.generation_config, model.training
+    model.generation_config = type(recommended)()
+    model.eval()
+    try:
+        yield
+    finally:
+        model.generation_config = recommended
+        model.train(training)
 
 
 def _pad(tokenizer: Any, known: int) -> int:

@@ -1,0 +1,85 @@
+"""Worked examples to imitate, as trajectories.
+
+Conventions
+-----------
+* The prompt is what an evaluation would send; the reply is the assistant's turn as the chat
+  template writes it, up to the token that ends it.
+* ``solution`` imitates the worked solution and the box, ``answer`` the box alone. ``format``
+  is a control: the box with an option drawn by a hash, so that only the form can be learned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchgen.errors import InputError
+from benchgen.problem import LETTERS, Problem
+from benchgen.prompt import worked_answer
+from evaluators.questions import Question, read_questions
+from finetune.trajectory import Trajectory
+
+REPLIES = ("solution", "answer", "format")
+
+
+def read_examples(
+    data: Path, tokenizer: Any, *, modality: str, replies: str, most_tokens: int
+) -> list[Trajectory]:
+    """The dataset's problems as trajectories of at most ``most_tokens`` tokens, in its order.
+
+    Raises
+    ------
+    InputError
+        The dataset is damaged, lacks the modality, or none of its problems is short enough.
+    """
+    if replies not in REPLIES:
+        raise InputError(f"replies are {', '.join(REPLIES)}, not {replies!r}")
+    made = examples(read_questions(data, modality), tokenizer, replies)
+    short = [t for t in made if len(t.prompt) + len(t.reply) <= most_tokens]
+    if not short:
+        raise InputError(f"{data} holds no problem of at most {most_tokens} tokens")
+    return short
+
+
+def examples(
+    questions: Iterable[Question], tokenizer: Any, replies: str
+) -> Iterator[Trajectory]:
+    """Each question with the reply to imitate."""
+    for question in questions:
+        yield trajectory(tokenizer, list(question.messages), _reply(question.problem, replies))
+
+
+def trajectory(tokenizer: Any, messages: list[Any], reply: str) -> Trajectory:
+    """The tokens of a conversation and of the assistant's turn after it.
+
+    Raises
+    ------
+    InputError
+        The chat template writes the conversation otherwise when a turn follows it.
+    """
+
+    def tokens(turns: list[Any], asks: bool) -> list[int]:
+        made = tokenizer.apply_chat_template(turns, add_generation_prompt=asks, return_dict=True)
+        return list(made["input_ids"])
+
+    prompt = tokens(messages, True)
+    whole = tokens([*messages, {"role": "assistant", "content": reply}], False)
+    if whole[: len(prompt)] != prompt:
+        raise InputError("the model's chat template writes a prompt otherwise when it is answered")
+    said = whole[len(prompt) :]
+    end = tokenizer.eos_token_id
+    if end in said:
+        # Templates write a line's end behind it, which the model is never to say.
+        said = said[: said.index(end) + 1]
+    return Trajectory(tuple(prompt), tuple(said))
+
+
+def _reply(problem: Problem, replies: str) -> str:
+    if replies == "solution":
+        return worked_answer(problem.solution, problem.target)
+    if replies == "answer" or not problem.options:
+        return worked_answer(None, problem.target)
+    digest = hashlib.blake2b(problem.id.encode(), digest_size=8).digest()
+    return worked_answer(None, LETTERS[int.from_bytes(digest) % len(problem.options)])

@@ -1,0 +1,107 @@
+"""The model that is trained, with its tokenizer.
+
+Conventions
+-----------
+* Weights are in single precision; ``autocast`` computes in bfloat16 over them. Weights that are
+  themselves in 16 bits are refused: a step of learning rounds to nothing in them.
+* A policy says whether several replies to one prompt may share a row (``shared``), and why
+  not (``unshared``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchgen.errors import InputError
+from evaluators.engines.smollm2 import model_path
+from finetune.log_probabilities import (
+    TokenScores,
+    bare_head,
+    takes_shared_prompts,
+    token_scores,
+)
+from finetune.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A causal language model in training. ``autocast``: compute in bfloat16."""
+
+    model: Any
+    tokenizer: Any
+    unshared: str = ""
+    autocast: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """Whether replies to one prompt may share a row."""
+        return not self.unshared
+
+    def scores(self, trajectories: Sequence[Trajectory], temperature: float) -> TokenScores:
+        """Log-probabilities and entropies of the replies' tokens, ``[B, T]``."""
+        import torch
+
+        device = self.model.device.type
+        with torch.autocast(device, torch.bfloat16) if self.autocast else contextlib.nullcontext():
+            return token_scores(
+                self.model, trajectories, temperature=temperature, shared=self.shared
+            )
+
+
+def load_policy(name: str, *, autocast: bool = False, lora_rank: int = 0) -> Policy:
+    """Load ``smollm2``, a folder or a Hub id for training.
+
+    ``lora_rank`` above 0 trains an adapter of that rank on all linear layers but the head.
+
+    Raises
+    ------
+    InputError
+        It is no model that Transformers loads, has no chat template, or its scores are not its
+        head's alone.
+    """
+    path = model_path(name)
+    is_folder = Path(path).is_dir()
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError as error:
+        raise InputError(f"training needs torch and transformers: {error}") from error
+    try:
+        # The loader draws its bars on stderr, whatever it is told; its errors are raised.
+        with redirect_stderr(io.StringIO()):
+            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=is_folder)
+            model = AutoModelForCausalLM.from_pretrained(
+                path, dtype=torch.float32, local_files_only=is_folder
+            )
+    except Exception as error:
+        # A model's configuration and code may fail in any way.
+        line = " ".join(str(error).split())
+        raise InputError(f"cannot load the model {name!r}: {line}") from error
+    if getattr(tokenizer, "chat_template", None) is None:
+        raise InputError(f"the model {name!r} has no chat template")
+    if torch.cuda.is_available():
+        model.to("cuda")
+    model.train()
+    if not bare_head(model):
+        raise InputError(f"the scores of {name!r} are not its head's alone; it cannot be trained")
+    unshared = takes_shared_prompts(model)
+    if lora_rank:
+        model = _adapted(model, lora_rank)
+    return Policy(model, tokenizer, unshared, autocast)
+
+
+def _adapted(model: Any, rank: int) -> Any:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise InputError('an adapter needs peft: pip install "benchgen[train]"') from error
+    settings = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return get_peft_model(model, settings)

@@ -1,0 +1,44 @@
+"""Models small enough to be made on the spot: random weights, real architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+MakeModel = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def few_threads() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def make_model() -> MakeModel:
+    """A causal language model of two layers, of ``kind``; ``changes`` go to its configuration."""
+
+    def make(kind: str = "llama", dtype: torch.dtype = torch.float64, **changes: Any) -> Any:
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        sizes = {
+            "vocab_size": 61,
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "max_position_embeddings": 128,
+            "pad_token_id": 0,
+        }
+        config = AutoConfig.for_model(kind, **(sizes | changes))
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config).to(dtype)
+
+    return make
