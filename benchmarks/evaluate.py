@@ -7,7 +7,9 @@ Conventions
   by the clock from reading the dataset to its last file; what is started once (the
   server, the engine, imports) is not. The ways alternate, and medians are compared.
 * lm_eval asks with the number of requests at once that is quickest for it, of
-  ``CONCURRENCIES``, found on the first problems.
+  ``CONCURRENCIES``, found on the first problems; ours with twice what the server runs.
+* The server is as vLLM starts it; our engine in process has settings of its own (on a CPU a
+  prefix cache of smaller blocks), which are part of what is measured.
 * Before each run the prompts that the engine has kept are forgotten: whoever asks second
   would otherwise find them read.
 * Starved: the share of the in-process run in which the engine had nothing to wait for,
@@ -93,7 +95,8 @@ def measure(
     starved: list[float] = []
     for turn in range(rounds):
         forget(url)
-        with contextlib.closing(OpenAIServerEngine(NAME, [url], window=CPU_SEQUENCES)) as server:
+        client = OpenAIServerEngine(NAME, [url], window=2 * CPU_SEQUENCES)
+        with contextlib.closing(client) as server:
             out = folder / f"server-{turn}"
             asked = partial(evaluate, data, out, engine=server, max_tokens=max_tokens)
             runs["server"].append(seconds(asked))
