@@ -416,6 +416,97 @@ def evaluate(
 
 
 @app.command()
+def train(
+    objective: Annotated[
+        str, typer.Option(help="sft, or a preset (docs/objectives.md): grpo, dapo, gspo, ...")
+    ],
+    data: Annotated[Path, typer.Option(help="The dataset folder to learn from.")],
+    out: Annotated[Path, typer.Option(help="The run folder; an old one is resumed.")],
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps (sft), or rollouts.")],
+    model: Annotated[str, typer.Option(help="smollm2, a folder, or a Hub id.")] = "smollm2",
+    learning_rate: Annotated[float, typer.Option(help="AdamW's.")] = 1e-5,
+    warmup: Annotated[int, typer.Option(help="Steps until it is reached.")] = 0,
+    decay: Annotated[str, typer.Option(help="constant, linear or cosine.")] = "constant",
+    weight_decay: Annotated[float, typer.Option(help="AdamW's.")] = 0.0,
+    modality: Annotated[str, typer.Option(help="text.")] = "text",
+    batch: Annotated[int, typer.Option(help="sft: examples a step.")] = 8,
+    replies: Annotated[str, typer.Option(help="sft: solution, answer, or format.")] = "solution",
+    prompts: Annotated[int, typer.Option(help="Groups a step.")] = 8,
+    samples: Annotated[int, typer.Option("-n", help="Replies a group.")] = 8,
+    max_tokens: Annotated[int, typer.Option(help="The longest reply.")] = 256,
+    temperature: Annotated[float, typer.Option(help="Of sampling.")] = 1.0,
+    dynamic: Annotated[
+        bool, typer.Option(help="Draw others for groups whose verdicts are all alike.")
+    ] = False,
+    updates: Annotated[int, typer.Option(help="Times that a batch is gone through.")] = 1,
+    mini_batches: Annotated[int, typer.Option(help="Optimizer steps each time.")] = 1,
+    override: Annotated[
+        list[str] | None, typer.Option(help="A setting of the objective, name=value.")
+    ] = None,
+    reward: Annotated[
+        list[str] | None,
+        typer.Option(help="correctness, form, or module:function, each perhaps =weight."),
+    ] = None,
+    window: Annotated[int, typer.Option(min=1, help="Replies sampled at once.")] = 64,
+    validation: Annotated[Path | None, typer.Option(help="A dataset to be asked now and then.")] = (
+        None
+    ),
+    validate_every: Annotated[int, typer.Option(help="Steps between (0: never).")] = 0,
+    save_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 50,
+    keep: Annotated[int, typer.Option(help="Checkpoints to keep (0: all).")] = 2,
+    micro_tokens: Annotated[int, typer.Option(help="Tokens that the model reads at once.")] = 4096,
+    seed: Annotated[int, typer.Option(help="The run's seed.")] = 0,
+    max_minutes: Annotated[float, typer.Option(help="End after so long (0: never).")] = 0.0,
+    most_tokens: Annotated[int, typer.Option(help="End after so many tokens (0: never).")] = 0,
+    autocast: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a model on a dataset: sft on worked solutions, or rewards for right answers."""
+    from finetune.command import Job, run_training
+
+    job = Job(
+        objective=objective,
+        model=model,
+        data=str(data),
+        steps=steps,
+        learning_rate=learning_rate,
+        modality=modality,
+        warmup=warmup,
+        decay=decay,
+        weight_decay=weight_decay,
+        batch=batch,
+        replies=replies,
+        prompts=prompts,
+        samples=samples,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        dynamic=dynamic,
+        updates=updates,
+        mini_batches=mini_batches,
+        overrides=tuple(override or ()),
+        rewards=tuple(reward or ("correctness",)),
+        window=window,
+        validation=None if validation is None else str(validation),
+        validate_every=validate_every,
+        save_every=save_every,
+        keep=keep,
+        micro_tokens=micro_tokens,
+        seed=seed,
+        max_minutes=max_minutes,
+        most_tokens=most_tokens,
+        autocast=autocast,
+    )
+    with progress(f"train {objective}", "steps", quiet=json) as update:
+        result = run_training(job, out, update)
+    if json:
+        print_json(result)
+        return
+    print_line(f"{result['steps']} steps; checkpoint: {result['checkpoint']}")
+    if result["stopped"]:
+        print_line(f"ended: {result['stopped']}")
+
+
+@app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; the others against the first.")],
     json: Json = False,

@@ -43,6 +43,13 @@ class Policy:
         """Whether replies to one prompt may share a row."""
         return not self.unshared
 
+    @property
+    def precision(self) -> Any:
+        """Of log-probabilities: single, or double where the weights are."""
+        import torch
+
+        return torch.float64 if self.model.dtype == torch.float64 else torch.float32
+
     def scores(self, trajectories: Sequence[Trajectory], temperature: float) -> TokenScores:
         """Log-probabilities and entropies of the replies' tokens, ``[B, T]``."""
         import torch
@@ -54,10 +61,8 @@ class Policy:
             )
 
 
-def load_policy(name: str, *, autocast: bool = False, lora_rank: int = 0) -> Policy:
+def load_policy(name: str, *, autocast: bool = False) -> Policy:
     """Load ``smollm2``, a folder or a Hub id for training.
-
-    ``lora_rank`` above 0 trains an adapter of that rank on all linear layers but the head.
 
     Raises
     ------
@@ -90,18 +95,4 @@ def load_policy(name: str, *, autocast: bool = False, lora_rank: int = 0) -> Pol
     model.train()
     if not bare_head(model):
         raise InputError(f"the scores of {name!r} are not its head's alone; it cannot be trained")
-    unshared = takes_shared_prompts(model)
-    if lora_rank:
-        model = _adapted(model, lora_rank)
-    return Policy(model, tokenizer, unshared, autocast)
-
-
-def _adapted(model: Any, rank: int) -> Any:
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise InputError('an adapter needs peft: pip install "benchgen[train]"') from error
-    settings = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    return get_peft_model(model, settings)
+    return Policy(model, tokenizer, takes_shared_prompts(model), autocast)

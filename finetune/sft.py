@@ -11,16 +11,12 @@ Conventions
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from benchgen.errors import InputError
 from benchgen.files import write_whole
@@ -32,8 +28,11 @@ from finetune.checkpoint import (
     seed_random,
 )
 from finetune.optimizer import NotFiniteError, Optimization, Optimizer
+from finetune.order import places
 from finetune.packing import micro_batches
 from finetune.policy import Policy
+from finetune.ranks import Ranks
+from finetune.training_folder import append_metrics, cut_metrics
 from finetune.trajectory import Trajectory
 
 Progress = Callable[[int, int], None]
@@ -77,6 +76,7 @@ def imitate(
     optimization: Optimization,
     pace: Pace,
     progress: Progress | None = None,
+    ranks: Ranks = Ranks(),  # noqa: B008
 ) -> Trained:
     """Train ``policy`` to say what the examples say, into the folder ``out``.
 
@@ -98,7 +98,8 @@ def imitate(
         tokens = state["tokens"]
     else:
         seed_random(pace.seed)
-    _cut_metrics(out, first)
+    if ranks.first:
+        cut_metrics(out, first)
     began = time.monotonic()
     stopped, step = "", first
     saved = first if first else -1
@@ -106,35 +107,40 @@ def imitate(
     def save(after: int) -> None:
         nonlocal saved
         state = {"optimizer": optimizer.state(), "tokens": tokens}
-        save_checkpoint(out, after, policy.model, policy.tokenizer, state, pace.keep)
+        if ranks.first:
+            save_checkpoint(out, after, policy.model, policy.tokenizer, state, pace.keep)
+        ranks.wait()
         saved = after
 
     for step in range(first, optimization.steps):
-        chosen = [examples[i] for i in chosen_examples(len(examples), step, pace)]
+        order = places(len(examples), step * pace.batch, pace.batch, pace.seed)
+        chosen = [examples[i] for i in order]
         since = time.monotonic()
         try:
-            loss = accumulate(policy, chosen, pace.micro_tokens)
+            loss = accumulate(policy, chosen, pace.micro_tokens, ranks)
             norm = optimizer.step(step)
         except NotFiniteError:
             record = [[list(t.prompt), list(t.reply)] for t in chosen]
-            write_whole(out / "not-finite.json", json.dumps(record).encode())
+            if ranks.first:
+                write_whole(out / "not-finite.json", json.dumps(record).encode())
             raise
         count = sum(len(t.reply) for t in chosen)
         tokens += count
-        _append(
-            out,
-            {
-                "step": step + 1,
-                "loss": loss,
-                "gradient_norm": norm,
-                "learning_rate": optimization.rate(step),
-                "tokens": tokens,
-                "seconds": round(time.monotonic() - since, 3),
-            },
-        )
+        line = {
+            "step": step + 1,
+            "loss": loss,
+            "gradient_norm": norm,
+            "learning_rate": optimization.rate(step),
+            "tokens": tokens,
+            "seconds": round(time.monotonic() - since, 3),
+        }
+        if ranks.first:
+            append_metrics(out, line)
         if progress is not None:
             progress(step + 1, optimization.steps)
-        if pace.max_minutes and time.monotonic() - began > 60 * pace.max_minutes:
+        late = pace.max_minutes and time.monotonic() - began > 60 * pace.max_minutes
+        # The first rank's clock decides for all.
+        if ranks.gather(late)[0]:
             stopped = f"{pace.max_minutes:g} minutes are over"
         elif pace.max_tokens and tokens >= pace.max_tokens:
             stopped = f"{tokens} tokens have been learned from"
@@ -148,7 +154,12 @@ def imitate(
     return Trained(done, stopped, checkpoint_path(out, done))
 
 
-def accumulate(policy: Policy, chosen: Sequence[Trajectory], micro_tokens: int) -> float:
+def accumulate(
+    policy: Policy,
+    chosen: Sequence[Trajectory],
+    micro_tokens: int,
+    ranks: Ranks = Ranks(),  # noqa: B008
+) -> float:
     """Gradients of the mean negative log-probability of all the replies' tokens; its value.
 
     Raises
@@ -158,49 +169,14 @@ def accumulate(policy: Policy, chosen: Sequence[Trajectory], micro_tokens: int) 
     """
     total = sum(len(t.reply) for t in chosen)
     value = 0.0
-    for part in micro_batches(chosen, shared=policy.shared, most_tokens=micro_tokens):
+    parts = micro_batches(chosen, shared=policy.shared, most_tokens=micro_tokens)
+    for part in ranks.share(parts):
         scores = policy.scores([chosen[i] for i in part], temperature=1.0)
         loss = -(scores.logp * scores.mask).sum() / total
         value += float(loss.detach())
-        if not math.isfinite(value):
-            raise NotFiniteError("the loss is not finite")
         loss.backward()
+    ranks.sum_gradients(policy.model.parameters())
+    value = ranks.sum_figures({"loss": value})["loss"]
+    if not math.isfinite(value):
+        raise NotFiniteError("the loss is not finite")
     return value
-
-
-def chosen_examples(count: int, step: int, pace: Pace) -> list[int]:
-    """Which of ``count`` examples a step takes."""
-    places = range(step * pace.batch, (step + 1) * pace.batch)
-    found: list[int] = []
-    for number, group in itertools.groupby(places, lambda place: place // count):
-        order = _order(count, number, pace.seed)
-        found += [order[place % count] for place in group]
-    return found
-
-
-@lru_cache(maxsize=2)
-def _order(count: int, number: int, seed: int) -> list[int]:
-    def key(place: int) -> bytes:
-        text = f"{seed}:{number}:{place}".encode("ascii")
-        return hashlib.blake2b(text, digest_size=8).digest()
-
-    return sorted(range(count), key=key)
-
-
-def _append(out: Path, record: dict[str, Any]) -> None:
-    with (out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def _cut_metrics(out: Path, steps: int) -> None:
-    """Leave the lines of the first ``steps`` steps: what was learned after them is lost."""
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "metrics.jsonl"
-    if path.exists():
-        kept = [line for line in _whole_lines(path) if json.loads(line)["step"] <= steps]
-        write_whole(path, "".join(kept).encode())
-
-
-def _whole_lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from (line for line in file if line.endswith("\n"))

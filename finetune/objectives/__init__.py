@@ -5,7 +5,18 @@
 
 from finetune.objectives.aggregation import Totals
 from finetune.objectives.batch import RolloutBatch
-from finetune.objectives.objective import Loss, ObjectiveOutput, Plan, State, compute, loss, prepare
+from finetune.objectives.objective import (
+    Loss,
+    ObjectiveOutput,
+    Plan,
+    State,
+    compute,
+    loss,
+    mismatch_seen,
+    needs_old,
+    prepare,
+    reweighed,
+)
 from finetune.objectives.presets import names, resolve
 from finetune.objectives.settings import Settings
 
@@ -19,7 +30,10 @@ __all__ = [
     "Totals",
     "compute",
     "loss",
+    "mismatch_seen",
     "names",
+    "needs_old",
     "prepare",
     "resolve",
+    "reweighed",
 ]

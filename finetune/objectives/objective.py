@@ -23,7 +23,7 @@ from finetune.objectives.advantages import advantages, discounted_returns, token
 from finetune.objectives.aggregation import Totals, aggregate
 from finetune.objectives.batch import RolloutBatch, masked_mean, masked_sum
 from finetune.objectives.presets import resolve
-from finetune.objectives.ratios import difference, log_ratio
+from finetune.objectives.ratios import difference
 from finetune.objectives.regularizers import drift, kl_estimate, value_loss
 from finetune.objectives.settings import Settings
 from finetune.objectives.surrogates import clip_shares, surrogate
@@ -204,6 +204,25 @@ def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
     return Loss(whole, {**found, "loss": float(whole.detach()), **passed})
 
 
+def needs_old(settings: Settings) -> bool:
+    """Whether ``prepare`` reads ``logp_old`` or ``logp_new``.
+
+    Where it does not, and each rollout is learned from once, they may be had from the pass that
+    has the gradient (``reweighed``), and no other is needed.
+    """
+    return bool(
+        settings.reward_kl_coef
+        or settings.selection != "none"
+        or settings.off_policy_delta is not None
+    )
+
+
+def reweighed(plan: Plan, rows: RolloutBatch) -> Plan:
+    """The plan of these rows, whose ``logp_old`` was not known when it was made."""
+    with torch.no_grad():
+        return dataclasses.replace(plan, token_weights=correction(plan.settings, rows.cleaned()))
+
+
 def compute(
     name: str, batch: RolloutBatch, state: State | None = None, **overrides: Any
 ) -> ObjectiveOutput:
@@ -241,15 +260,26 @@ def _seen(
     }
     if batch.entropy is not None:
         found["entropy_old"] = float(masked_mean(batch.entropy, mask))
-    if batch.logp_rollout is not None:
-        logs = mismatch(batch)
-        rho = torch.exp(logs.clamp(-20.0, 20.0)) * batch.mask
-        found["mismatch_k3"] = float(masked_mean(rho - logs - 1, batch.mask))
-        found["mismatch_largest"] = float(logs.abs().max())
-        size = rho.sum() ** 2 / (rho**2).sum().clamp(min=1e-30)
-        found["mismatch_effective"] = float(size / batch.mask.sum().clamp(min=1))
-        found["mismatch_over_2"] = float(masked_mean((rho > 2).to(rho.dtype), batch.mask))
-    return found
+    return found | mismatch_seen(batch)
+
+
+def mismatch_seen(batch: RolloutBatch) -> dict[str, float]:
+    """How far the engine's log-probabilities are from the trainer's; nothing without them.
+
+    The mean of k3, the largest difference, the effective share of the tokens (Kish, of the
+    weights between the two), and the share whose weight is above 2.
+    """
+    if batch.logp_rollout is None:
+        return {}
+    logs = mismatch(batch)
+    rho = torch.exp(logs.clamp(-20.0, 20.0)) * batch.mask
+    size = rho.sum() ** 2 / (rho**2).sum().clamp(min=1e-30)
+    return {
+        "mismatch_k3": float(masked_mean(rho - logs - 1, batch.mask)),
+        "mismatch_largest": float(logs.abs().max()),
+        "mismatch_effective": float(size / batch.mask.sum().clamp(min=1)),
+        "mismatch_over_2": float(masked_mean((rho > 2).to(rho.dtype), batch.mask)),
+    }
 
 
 def _passed(plan: Plan, rows: RolloutBatch, totals: Totals) -> dict[str, float]:
@@ -257,9 +287,9 @@ def _passed(plan: Plan, rows: RolloutBatch, totals: Totals) -> dict[str, float]:
     count = max(totals.tokens, 1)
     shares = clip_shares(plan.settings, rows, plan.advantages)
     found = {name: float(value) / count for name, value in shares.items()}
-    if plan.settings.ratio != "none":
-        ratio = torch.exp(log_ratio(plan.settings.ratio, rows))
-        found["ratio"] = float(masked_sum(ratio, rows.mask).sum()) / count
+    # How far the policy has gone from the one that sampled, whatever the objective makes of it.
+    gone = drift(rows.logp_new, rows.logp_old)
+    found["kl_old"] = float(masked_sum(gone, rows.mask).sum()) / count
     return found
 
 

@@ -9,6 +9,12 @@ import pytest
 import torch
 
 MakeModel = Callable[..., Any]
+WORDS = ["<pad>", "<end>", "<unk>", "<user>", "<assistant>", "A", "B", "C", "D", "perhaps"]
+TEMPLATE = (
+    "{% for message in messages %}<{{ message['role'] }}> {{ message['content'] }} "
+    "{% if message['role'] == 'assistant' %}<end> {% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +48,20 @@ def make_model() -> MakeModel:
         return AutoModelForCausalLM.from_config(config).to(dtype)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """Ten words and a chat template; what it does not know is ``<unk>``."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = WhitespaceSplit()
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="<unk>", pad_token="<pad>", eos_token="<end>"
+    )
+    made.chat_template = TEMPLATE
+    return made

@@ -16,8 +16,9 @@ from benchgen.errors import InputError
 from finetune.checkpoint import latest_step, save_checkpoint
 from finetune.examples import trajectory
 from finetune.optimizer import NotFiniteError, Optimization
+from finetune.order import places
 from finetune.policy import Policy, load_policy
-from finetune.sft import Pace, accumulate, chosen_examples, imitate
+from finetune.sft import Pace, accumulate, imitate
 from finetune.trajectory import Trajectory
 
 MakeModel = Callable[..., Any]
@@ -112,13 +113,12 @@ def test_micro_batches_do_not_change_the_gradient(make_model: MakeModel) -> None
 
 
 def test_every_example_comes_once_a_round_and_in_another_order() -> None:
-    pace = Pace(batch=3, seed=1)
-    taken = [i for step in range(14) for i in chosen_examples(7, step, pace)]
+    taken = places(7, 0, 42, seed=1)
     rounds = [taken[start : start + 7] for start in range(0, 42, 7)]
     assert all(sorted(one) == list(range(7)) for one in rounds)
     assert len({tuple(one) for one in rounds}) == 6
-    assert chosen_examples(7, 3, pace) == chosen_examples(7, 3, pace)
-    assert chosen_examples(7, 3, pace) != chosen_examples(7, 3, Pace(batch=3, seed=2))
+    assert places(7, 9, 5, seed=1) == taken[9:14]
+    assert places(7, 9, 5, seed=2) != taken[9:14]
 
 
 def test_what_is_not_finite_changes_no_weight_and_keeps_the_batch(

@@ -1,0 +1,93 @@
+"""The processes that train one policy together: who does what, and sums over all.
+
+Conventions
+-----------
+* Every rank holds the whole policy and the same state. Work is dealt out, results are
+  summed or gathered, so that a step is the same whatever the number of ranks.
+* ``torchrun`` starts them; without it there is one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process, ``rank`` of ``size`` (from 0)."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes what is to be written once."""
+        return self.rank == 0
+
+    def share(self, things: Sequence[T]) -> list[T]:
+        """This rank's part: every ``size``-th."""
+        return list(things[self.rank :: self.size])
+
+    def sum_(self, tensor: Tensor) -> Tensor:
+        """The sum over all ranks, in place."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Let every rank have the sum of all ranks' gradients; one that has none counts as 0."""
+        if self.size == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            dist.all_reduce(parameter.grad)
+
+    def sum_figures(self, figures: Mapping[str, float]) -> dict[str, float]:
+        """The sum over all ranks, name by name."""
+        if self.size == 1:
+            return dict(figures)
+        total: dict[str, float] = {}
+        for one in self.gather(dict(figures)):
+            for name, value in one.items():
+                total[name] = total.get(name, 0.0) + value
+        return total
+
+    def gather(self, thing: T) -> list[T]:
+        """What every rank has, in their order. It is pickled between our own processes."""
+        if self.size == 1:
+            return [thing]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, thing)
+        return found
+
+    def wait(self) -> None:
+        """Until every rank is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """The ranks that ``torchrun`` started, or this process alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Ranks()
+        return
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield Ranks(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,198 @@
+"""Replies of the policy to problems, sampled in groups and journalled.
+
+Conventions
+-----------
+* A group is the replies to one problem that was drawn; ``draw`` counts what a run draws, from 0.
+  Each sample has a seed of its own, a hash of the run's seed, the draw and the sample's number.
+* Sampling is what the trainer takes it for: the temperature alone, no truncation, no penalty; the
+  log-probabilities are those of the distribution that was sampled from.
+* A reply that failed is left out and counted. A group needs two others.
+* A step's rollouts are journalled before its update, ``rollouts-00000012.jsonl``, token ids and
+  log-probabilities included: the update can be computed again from them alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchgen.errors import InputError
+from benchgen.files import write_whole
+from benchgen.problem import Response
+from evaluators.engine import Engine, Request, Sampling
+from evaluators.questions import Question
+from finetune.rewards import Judged, Reward, judge
+from finetune.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One reply. ``reward`` may be NaN; ``outcome`` is the bare verdict, ``truncated`` whether the
+    reply was cut at its longest.
+    """
+
+    draw: int
+    problem: str
+    task: str
+    level: int
+    sample: int
+    seed: int
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    text: str
+    truncated: bool
+    reward: float
+    parts: dict[str, float]
+    outcome: float
+    verdict: str
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """Its tokens alone."""
+        return Trajectory(self.prompt, self.tokens, self.logprobs)
+
+
+Group = Sequence[Rollout]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Groups in the order of their problems, and how many replies failed."""
+
+    groups: tuple[Group, ...]
+    failed: int
+    error: str
+
+
+def draw_groups(
+    engine: Engine,
+    questions: Sequence[tuple[int, Question]],
+    rewards: Sequence[Reward],
+    *,
+    samples: int,
+    temperature: float,
+    max_tokens: int,
+    seed: int,
+) -> Drawn:
+    """``samples`` replies to each question, which has the number of its draw with it.
+
+    Raises
+    ------
+    InputError
+        The engine gives no log-probabilities, or no token ids.
+    """
+    asked: dict[str, tuple[int, int, int]] = {}  # draw, sample, seed
+    requests = []
+    for draw, question in questions:
+        for sample in range(samples):
+            name = f"{draw}#{sample}"
+            own = rollout_seed(seed, draw, sample)
+            asked[name] = (draw, sample, own)
+            sampling = Sampling(
+                temperature=temperature, max_tokens=max_tokens, seed=own, logprobs=True
+            )
+            requests.append(Request(name, question.messages, (), question.images, sampling))
+    known = dict(questions)
+    found: dict[int, list[Rollout]] = {draw: [] for draw, _ in questions}
+    failed, error = 0, ""
+    for response in engine.generate(requests):
+        draw, sample, own = asked.pop(response.id)
+        if response.finish_reason == "error":
+            failed, error = failed + 1, response.error or "no reason given"
+            continue
+        judged = judge(rewards, known[draw].problem, response)
+        found[draw].append(_rollout(known[draw], draw, sample, own, response, judged))
+    failed += len(asked)
+    groups = [sorted(group, key=lambda one: one.sample) for group in found.values()]
+    return Drawn(tuple(group for group in groups if len(group) > 1), failed, error)
+
+
+def rollout_seed(seed: int, draw: int, sample: int) -> int:
+    """The seed of one sample, from 0 to 2^63 - 1."""
+    key = json.dumps(["rollout", seed, draw, sample]).encode("ascii")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 1
+
+
+def teaches(group: Group) -> bool:
+    """Whether the verdicts on a group differ (DAPO's dynamic sampling keeps such ones alone)."""
+    known = {one.outcome for one in group if not math.isnan(one.outcome)}
+    return len(known) > 1
+
+
+def journal_path(out: Path, step: int) -> Path:
+    """Where the rollouts of a step lie (steps count from 1 here, as in ``metrics.jsonl``)."""
+    return out / "rollouts" / f"rollouts-{step:08d}.jsonl"
+
+
+def write_rollouts(out: Path, step: int, groups: Sequence[Group]) -> None:
+    """Write a step's rollouts, whole or not at all."""
+    path = journal_path(out, step)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(_record(one), allow_nan=False) for group in groups for one in group)
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def read_rollouts(out: Path, step: int) -> tuple[Group, ...]:
+    """The groups that ``write_rollouts`` wrote.
+
+    Raises
+    ------
+    InputError
+        There are none, or they are damaged.
+    """
+    path = journal_path(out, step)
+    groups: dict[int, list[Rollout]] = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record: dict[str, Any] = json.loads(line)
+            for name in ("prompt", "tokens", "logprobs"):
+                record[name] = tuple(record[name])
+            for name in ("reward", "outcome"):
+                record[name] = math.nan if record[name] is None else record[name]
+            one = Rollout(**record)
+            groups.setdefault(one.draw, []).append(one)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    return tuple(groups.values())
+
+
+def _record(one: Rollout) -> dict[str, Any]:
+    """As JSON has it, which knows no NaN."""
+
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    parts = {name: known(value) for name, value in one.parts.items()}
+    worth = {"reward": known(one.reward), "outcome": known(one.outcome), "parts": parts}
+    return {**asdict(one), **worth}
+
+
+def _rollout(
+    question: Question, draw: int, sample: int, seed: int, response: Response, judged: Judged
+) -> Rollout:
+    if response.logprobs is None or not (response.token_ids and response.prompt_token_ids):
+        raise InputError("the engine gives no token ids or log-probabilities to learn from")
+    problem = question.problem
+    return Rollout(
+        draw=draw,
+        problem=problem.id,
+        task=problem.task,
+        level=problem.level,
+        sample=sample,
+        seed=seed,
+        prompt=response.prompt_token_ids,
+        tokens=response.token_ids,
+        logprobs=response.logprobs,
+        text=response.text,
+        truncated=response.finish_reason == "length",
+        reward=judged.reward,
+        parts=judged.parts,
+        outcome=judged.outcome,
+        verdict=judged.verdict.value,
+    )

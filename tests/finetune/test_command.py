@@ -1,0 +1,126 @@
+"""``benchgen train``: from a dataset to a model that can be asked, or one line of why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchgen.cli import run
+from benchgen.dataset import synthesize
+from benchgen.plan import make_plan
+from finetune.rollouts import read_rollouts
+
+MakeModel = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "train"
+    plan = make_plan(
+        "sheet_music", split="train", count=6, seed=1, tasks=["interval_name"], levels=[1]
+    )
+    synthesize(plan, folder)
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path, make_model: MakeModel, tokenizer: Any) -> Path:
+    folder = tmp_path / "model"
+    made = make_model(
+        dtype=torch.float32, vocab_size=10, eos_token_id=1, max_position_embeddings=512
+    )
+    made.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def train(*words: object) -> int:
+    return run(["train", *(str(word) for word in words)])
+
+
+def test_imitation_then_rewards_then_an_evaluation(
+    tmp_path: Path, data: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--data", data, "--json", "--save-every", 1]
+    sft = ["--objective", "sft", "--model", model, "--steps", 2, "--replies", "answer"]
+    assert train(*sft, "--batch", 3, "--out", tmp_path / "sft", *common) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["steps"] == 2 and told["rows_share_prompts"] is True
+    rl = ["--objective", "dapo", "--model", told["checkpoint"], "--steps", 2, "--max-tokens", 4]
+    rl += ["--prompts", 2, "-n", 3, "--override", "clip_high=0.3", "--reward", "correctness"]
+    rl += ["--reward", "form=0.5", "--validation", data, "--validate-every", 2]
+    assert train(*rl, "--out", tmp_path / "rl", *common) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["steps"] == 2
+    assert [len(group) for group in read_rollouts(tmp_path / "rl", 2)] == [3, 3]
+    lines = [json.loads(x) for x in (tmp_path / "rl" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert 0 <= lines[1]["validation"] <= 1 and "validation" not in lines[0]
+    assert (tmp_path / "rl" / "validation" / "step-00000002" / "report.html").is_file()
+    config = json.loads((tmp_path / "rl" / "config.json").read_text())
+    assert config["overrides"] == ["clip_high=0.3"] and len(config["data_digest"]) > 16
+    words = ["eval", "--engine", "transformers", "--model", told["checkpoint"], "--data", str(data)]
+    assert run([*words, "--max-tokens", "4", "--out", str(tmp_path / "run"), "--json"]) == 0
+    # Asked for again there is nothing to do; asked for more it goes on.
+    assert train(*rl, "--out", tmp_path / "rl", *common) == 0
+    rl[rl.index("--steps") + 1] = 3
+    assert train(*rl, "--out", tmp_path / "rl", *common) == 0
+    assert len((tmp_path / "rl" / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--objective", "grop"], "unknown objective 'grop'; there are: "),
+        (["--objective", "grpo", "--override", "clip_hi=1"], "unknown override 'clip_hi'"),
+        (["--objective", "grpo", "--override", "clip"], "an override is name=value"),
+        (["--objective", "grpo", "-n", "1"], "two replies or more"),
+        (["--objective", "grpo", "--temperature", "0"], "the temperature is above 0"),
+        (["--objective", "grpo", "--reward", "beauty"], "a reward is correctness, form"),
+        (["--objective", "grpo", "--reward", "correctness=-1"], "earns -1, an empty one"),
+        (["--objective", "ppo"], "ppo needs a critic"),
+        (["--objective", "grpo", "--modality", "image"], "reads text, not 'image'"),
+        (["--objective", "sft", "--replies", "lies"], "--replies is solution, answer, format"),
+        (["--objective", "sft", "--override", "a=1"], "sft has no objective to override"),
+        (["--objective", "sft", "--learning-rate", "0"], "a learning rate is above 0"),
+        (["--objective", "sft", "--decay", "never"], "decay is constant, linear, cosine"),
+        (["--objective", "sft", "--model", "/nowhere/at/all"], "no model '/nowhere/at/all'"),
+    ],
+)
+def test_bad_input_is_one_line_and_trains_nothing(
+    tmp_path: Path, data: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    # The model would be loaded last of all.
+    code = train("--data", data, "--steps", 1, "--out", out, *words)
+    streams = capsys.readouterr()
+    assert code == 2 and streams.out == ""
+    assert said in streams.err and len(streams.err.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_a_dataset_that_is_not_there_and_a_folder_that_is_taken_are_refused(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--objective", "grpo", "--data", tmp_path / "no", "--steps", 1, "--out", "o") == 2
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").touch()
+    sft = ["--objective", "sft", "--data", data, "--steps", 1]
+    capsys.readouterr()
+    assert train(*sft, "--out", tmp_path / "mine") == 2
+    assert "is not empty and holds no training run" in capsys.readouterr().err
+
+
+def test_a_run_does_not_go_on_under_another_configuration(
+    tmp_path: Path, data: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sft = ["--objective", "sft", "--model", model, "--data", data, "--steps", 1, "--batch", 2]
+    assert train(*sft, "--out", tmp_path / "sft") == 0
+    capsys.readouterr()
+    assert train(*sft, "--out", tmp_path / "sft", "--learning-rate", "0.5") == 2
+    assert "learning_rate 1e-05 -> 0.5" in capsys.readouterr().err

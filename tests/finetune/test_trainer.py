@@ -1,0 +1,389 @@
+"""The loop learns, goes on where it was cut, and loses no reply without saying so."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import benchgen
+from benchgen.errors import InputError
+from benchgen.problem import Problem, Response
+from evaluators.engine import Request
+from evaluators.engines.transformers import LoadedModel, TransformersEngine
+from evaluators.questions import Question
+from finetune import trainer
+from finetune.checkpoint import latest_step
+from finetune.objectives import Settings, State, resolve
+from finetune.optimizer import NotFiniteError, Optimization, Optimizer
+from finetune.policy import Policy
+from finetune.rewards import Reward, correctness
+from finetune.rollouts import (
+    draw_groups,
+    read_rollouts,
+    rollout_seed,
+    teaches,
+    write_rollouts,
+)
+from finetune.trainer import Course, Practice, as_batch, learn, train
+
+MakeModel = Callable[..., Any]
+VOCABULARY = 10
+REWARDS = [Reward("correctness", 1.0, correctness)]
+OPTIMIZATION = Optimization(steps=6, learning_rate=3e-3)
+PRACTICE = Practice(prompts=3, samples=4, max_tokens=3)
+COURSE = Course(micro_tokens=200, seed=5, save_every=2, keep=0)
+DAPO = resolve("dapo", correction="truncate")
+
+
+@pytest.fixture
+def policy(make_model: MakeModel, tokenizer: Any) -> Policy:
+    model = make_model(
+        dtype=torch.float32, vocab_size=VOCABULARY, eos_token_id=1, max_position_embeddings=512
+    )
+    return Policy(model, tokenizer)
+
+
+def engine_of(policy: Policy, window: int = 64) -> TransformersEngine:
+    return TransformersEngine(LoadedModel("tiny", policy.model, policy.tokenizer), window=window)
+
+
+@pytest.fixture(scope="module")
+def questions() -> list[Question]:
+    """Problems whose key is B: to be learned in a few steps."""
+    found: list[Question] = []
+    index = 0
+    while len(found) < 6:
+        problem = benchgen.make("sheet_music/interval_name", split="train", index=index, level=1)
+        if problem.target == "B":
+            found.append(Question(problem, tuple(problem.messages("text")), ()))
+        index += 1
+    return found
+
+
+def run(
+    policy: Policy, questions: list[Question], out: Path, objective: Settings = DAPO, **changes: Any
+) -> Any:
+    wanted: dict[str, Any] = {
+        "practice": PRACTICE, "course": COURSE, "optimization": OPTIMIZATION,
+    }  # fmt: skip
+    engine = changes.pop("engine", None) or engine_of(policy)
+    return train(policy, engine, questions, REWARDS, objective, out, **(wanted | changes))
+
+
+def lines(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(checkpoint: Path) -> bytes:
+    return (checkpoint / "model.safetensors").read_bytes()
+
+
+def reloaded(out: Path, tokenizer: Any) -> Policy:
+    from transformers import AutoModelForCausalLM
+
+    step = latest_step(out)
+    model = AutoModelForCausalLM.from_pretrained(out / f"checkpoint-{step:08d}")
+    return Policy(model, tokenizer)
+
+
+def test_what_is_rewarded_is_learned(
+    tmp_path: Path, policy: Policy, questions: list[Question]
+) -> None:
+    optimization = dataclasses.replace(OPTIMIZATION, steps=40, learning_rate=1e-2)
+    practice = dataclasses.replace(PRACTICE, samples=8)
+    run(policy, questions, tmp_path, optimization=optimization, practice=practice)
+    accuracies = [line["accuracy"] for line in lines(tmp_path)]
+    assert sum(accuracies[:5]) / 5 < 0.3
+    assert sum(accuracies[-5:]) / 5 > 0.9
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5])
+def test_a_run_that_was_cut_comes_to_the_same_weights(
+    tmp_path: Path, policy: Policy, questions: list[Question], make_model: MakeModel, cut: int
+) -> None:
+    begun = {name: value.clone() for name, value in policy.model.state_dict().items()}
+    whole = run(policy, questions, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def die(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        if step == cut:
+            raise Killed
+
+    policy.model.load_state_dict(begun)
+    with pytest.raises(Killed):
+        run(policy, questions, tmp_path / "other", progress=die)
+    torch.rand(7)
+    if latest_step(tmp_path / "other") is None:
+        policy.model.load_state_dict(begun)
+        going_on = policy
+    else:
+        going_on = reloaded(tmp_path / "other", policy.tokenizer)
+    other = run(going_on, questions, tmp_path / "other")
+    assert other.steps == whole.steps == 6
+    assert weights(other.checkpoint) == weights(whole.checkpoint)
+    for name in ("trainer.json", "trainer.safetensors"):
+        assert (other.checkpoint / name).read_bytes() == (whole.checkpoint / name).read_bytes()
+    for one, two in zip(lines(tmp_path / "other"), lines(tmp_path / "whole"), strict=True):
+        assert one["drawn"] == two["drawn"]
+        assert one.get("loss", 0.0) == pytest.approx(two.get("loss", 0.0), abs=1e-5)
+
+
+def test_a_step_can_be_learned_again_from_its_journal(
+    tmp_path: Path, policy: Policy, questions: list[Question]
+) -> None:
+    begun = {name: value.clone() for name, value in policy.model.state_dict().items()}
+    one = dataclasses.replace(OPTIMIZATION, steps=1)
+    trained = run(policy, questions, tmp_path, optimization=one)
+    policy.model.load_state_dict(begun)
+    optimizer = Optimizer(policy.model.named_parameters(), one)
+    groups = read_rollouts(tmp_path, 1)
+    assert [len(group) for group in groups] == [4, 4, 4]
+    learn(
+        policy, groups, DAPO, State(1, 5), optimizer, PRACTICE, COURSE, rate_step=0
+    )
+    policy.model.save_pretrained(tmp_path / "again")
+    assert weights(tmp_path / "again") == weights(trained.checkpoint)
+
+
+def drawn(policy: Policy, questions: list[Question], **changes: Any) -> Any:
+    """Groups whose every other reply is rewarded, whatever it says."""
+    wanted = {"samples": 4, "temperature": 1.0, "max_tokens": 3, "seed": 1}
+    found = draw_groups(
+        engine_of(policy), list(enumerate(questions)), REWARDS, **(wanted | changes)
+    )
+    return dataclasses.replace(
+        found,
+        groups=tuple(
+            [dataclasses.replace(one, reward=float(one.sample % 2)) for one in group]
+            for group in found.groups
+        ),
+    )
+
+
+def gradient(
+    policy: Policy, groups: Any, objective: Settings, practice: Practice, course: Course
+) -> torch.Tensor:
+    """What one call of ``learn`` would change the weights by, before any clipping."""
+
+    class Still(Optimizer):
+        def step(self, number: int) -> float:
+            return 0.0
+
+    policy.model.zero_grad()
+    still = Still(policy.model.named_parameters(), OPTIMIZATION)
+    learn(policy, groups, objective, State(1, 5), still, practice, course, rate_step=0)
+    return torch.cat([p.grad.flatten() for p in policy.model.parameters()])
+
+
+@pytest.mark.parametrize("name", ["grpo", "dapo", "gspo", "dr_grpo", "rloo", "cispo"])
+def test_one_pass_is_as_good_as_two_where_each_rollout_is_learned_from_once(
+    policy: Policy, questions: list[Question], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = drawn(policy, questions).groups
+    objective = resolve(name, correction="truncate", max_length=3)
+    once = gradient(policy, groups, objective, PRACTICE, COURSE)
+    monkeypatch.setattr(trainer, "needs_old", lambda settings: True)
+    twice = gradient(policy, groups, objective, PRACTICE, COURSE)
+    assert float((once - twice).norm() / twice.norm()) < 1e-5
+    assert float(twice.norm()) > 0
+
+
+def test_micro_batches_and_the_layout_of_rows_do_not_change_the_gradient(
+    policy: Policy, questions: list[Question]
+) -> None:
+    groups = drawn(policy, questions).groups
+    whole = gradient(policy, groups, DAPO, PRACTICE, Course(micro_tokens=100_000))
+    for most, unshared in ((1, ""), (400, ""), (400, "so")):
+        other = dataclasses.replace(policy, unshared=unshared)
+        found = gradient(other, groups, DAPO, PRACTICE, Course(micro_tokens=most))
+        assert float((found - whole).norm() / whole.norm()) < 1e-5
+
+
+def test_a_group_that_teaches_nothing_is_not_read(
+    policy: Policy, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = list(drawn(policy, questions).groups)
+    groups[1] = [dataclasses.replace(one, reward=1.0) for one in groups[1]]
+    read: list[int] = []
+    scores = Policy.scores
+
+    def counted(self: Policy, trajectories: Any, temperature: float) -> Any:
+        read.append(len(trajectories))
+        return scores(self, trajectories, temperature)
+
+    monkeypatch.setattr(Policy, "scores", counted)
+    gradient(policy, groups, DAPO, PRACTICE, COURSE)
+    assert sum(read) == 4 * (len(groups) - 1)
+
+
+def test_mismatch_of_engine_and_trainer_is_seen(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    run(policy, questions, tmp_path)
+    seen = [line for line in lines(tmp_path) if line["optimizer_steps"]]
+    assert seen
+    for line in seen:
+        # One and the same model: what differs is rounding.
+        assert line["mismatch_largest"] < 1e-4 and line["mismatch_over_2"] == 0
+        assert line["kl_old"] == 0
+        assert 0 < line["entropy"] < math.log(VOCABULARY) + 1e-6
+
+
+def test_groups_that_are_all_alike_are_drawn_again(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    practice = dataclasses.replace(PRACTICE, samples=24, dynamic=True, rounds=40)
+    optimization = dataclasses.replace(OPTIMIZATION, steps=3)
+    run(policy, questions, tmp_path, practice=practice, optimization=optimization)
+    for line in lines(tmp_path):
+        groups = read_rollouts(tmp_path, line["step"])
+        assert len(groups) == 3 and all(teaches(group) for group in groups)
+    assert sum(line["put_aside"] for line in lines(tmp_path)) > 0
+    draws = [one.draw for line in lines(tmp_path) for group in read_rollouts(tmp_path, line["step"])
+             for one in group]  # fmt: skip
+    assert len(set(draws)) == 9
+
+
+class Flaky(TransformersEngine):
+    """Every third reply fails."""
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+        for number, response in enumerate(super().generate(requests)):
+            if number % 3:
+                yield response
+            else:
+                yield Response(response.id, "", finish_reason="error", error="it broke")
+
+
+def test_replies_that_failed_are_counted_and_teach_nothing(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    engine = Flaky(LoadedModel("tiny", policy.model, policy.tokenizer), window=64)
+    run(policy, questions, tmp_path, engine=engine)
+    assert all(line["failed"] == pytest.approx(1 / 3) for line in lines(tmp_path))
+    rows = [one for group in read_rollouts(tmp_path, 1) for one in group]
+    assert len(rows) == 8
+
+
+class Dead(TransformersEngine):
+    def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+        for request in requests:
+            yield Response(request.id, "", finish_reason="error", error="no route to host")
+
+
+def test_an_engine_that_answers_nothing_ends_the_run(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    engine = Dead(LoadedModel("tiny", policy.model, policy.tokenizer))
+    with pytest.raises(RuntimeError, match="no reply to learn from: no route to host"):
+        run(policy, questions, tmp_path, engine=engine)
+
+
+def test_a_run_without_differences_ends_by_itself(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    class Silent(TransformersEngine):
+        def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+            for response in super().generate(requests):
+                yield dataclasses.replace(response, text="perhaps")
+
+    engine = Silent(LoadedModel("tiny", policy.model, policy.tokenizer), window=64)
+    before = {name: value.clone() for name, value in policy.model.state_dict().items()}
+    trained = run(
+        policy, questions, tmp_path, engine=engine, course=dataclasses.replace(COURSE, idle_steps=3)
+    )
+    assert trained.steps == 3 and "alike for 3 steps" in trained.stopped
+    after = policy.model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_what_is_not_finite_changes_no_weight_and_its_rollouts_are_kept(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    engine = engine_of(policy)
+    groups = drawn(policy, questions).groups
+    with torch.no_grad():
+        policy.model.get_input_embeddings().weight[2] = float("nan")
+    before = {n: v.clone() for n, v in policy.model.state_dict().items()}
+    optimizer = Optimizer(policy.model.named_parameters(), OPTIMIZATION)
+    with pytest.raises(NotFiniteError):
+        learn(policy, groups, DAPO, State(1), optimizer, PRACTICE, COURSE, rate_step=0)
+    after = policy.model.state_dict()
+    assert all(torch.equal(v.nan_to_num(), after[n].nan_to_num()) for n, v in before.items())
+    assert engine.name == "tiny"
+
+
+def test_a_divergence_from_the_reference_is_part_of_the_loss(
+    policy: Policy, questions: list[Question], make_model: MakeModel
+) -> None:
+    groups = drawn(policy, questions).groups
+    far = Policy(make_model(dtype=torch.float32, vocab_size=VOCABULARY, initializer_range=0.5,
+                            max_position_embeddings=512), policy.tokenizer)  # fmt: skip
+    optimizer = Optimizer(policy.model.named_parameters(), OPTIMIZATION)
+    objective = resolve("grpo", kl_coef=0.1)
+    found = learn(
+        policy, groups, objective, State(1), optimizer, PRACTICE, COURSE, rate_step=0,
+        reference=far,
+    )  # fmt: skip
+    assert found["kl"] > 0.01
+    same = learn(
+        policy, groups, objective, State(1), optimizer, PRACTICE, COURSE, rate_step=0,
+        reference=policy,
+    )  # fmt: skip
+    assert same["kl"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_rollouts_are_read_back_as_they_were(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    groups = [list(group) for group in drawn(policy, questions).groups]
+    groups[0][0] = dataclasses.replace(
+        groups[0][0], reward=math.nan, outcome=math.nan, text="a\u2028b\x00"
+    )
+    write_rollouts(tmp_path, 3, groups)
+    read = read_rollouts(tmp_path, 3)
+    assert repr([list(group) for group in read]) == repr(groups)
+    batch = as_batch(read, torch.device("cpu"))
+    assert bool(batch.rewards.isnan()[0]) and not bool(batch.rewards.isnan()[1:].any())
+    with pytest.raises(InputError, match="cannot be read"):
+        read_rollouts(tmp_path, 4)
+
+
+def test_seeds_of_rollouts_are_all_different_and_fixed_for_ever() -> None:
+    seeds = {rollout_seed(s, d, n) for s in range(5) for d in range(40) for n in range(20)}
+    assert len(seeds) == 4000
+    assert rollout_seed(0, 0, 0) == 4510421648595084898
+
+
+def test_bad_practice_is_one_line() -> None:
+    for changes, said in (
+        ({"samples": 1}, "two replies or more"),
+        ({"temperature": 0.0}, "above 0"),
+        ({"mini_batches": 9}, "more mini-batches than prompts"),
+        ({"prompts": 0}, "1 or more"),
+    ):
+        with pytest.raises(InputError, match=said):
+            dataclasses.replace(PRACTICE, **changes)  # type: ignore[arg-type]
+
+
+def test_a_reward_that_cannot_teach_is_refused_before_anything_is_sampled(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    def nothing(problem: Problem, response: Response) -> float:
+        return 0.0
+
+    engine = Dead(LoadedModel("tiny", policy.model, policy.tokenizer))
+    with pytest.raises(InputError, match="earns 0, an empty one 0"):
+        train(
+            policy, engine, questions, [Reward("nothing", 1.0, nothing)], DAPO, tmp_path,
+            practice=PRACTICE, course=COURSE, optimization=OPTIMIZATION,
+        )  # fmt: skip
