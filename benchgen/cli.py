@@ -447,6 +447,9 @@ def train(
         list[str] | None,
         typer.Option(help="correctness, form, or module:function, each perhaps =weight."),
     ] = None,
+    engine: Annotated[str, typer.Option(help="transformers (the model itself), or vllm.")] = (
+        "transformers"
+    ),
     window: Annotated[int, typer.Option(min=1, help="Replies sampled at once.")] = 64,
     validation: Annotated[Path | None, typer.Option(help="A dataset to be asked now and then.")] = (
         None
@@ -485,6 +488,7 @@ def train(
         mini_batches=mini_batches,
         overrides=tuple(override or ()),
         rewards=tuple(reward or ("correctness",)),
+        engine=engine,
         window=window,
         validation=None if validation is None else str(validation),
         validate_every=validate_every,

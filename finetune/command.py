@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ Progress = Callable[[int, int], None]
 """Called with the steps done and the steps wanted."""
 
 SFT = "sft"
+ENGINES = ("transformers", "vllm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Job:
     mini_batches: int = 1
     overrides: tuple[str, ...] = ()
     rewards: tuple[str, ...] = ("correctness",)
+    engine: str = "transformers"
     window: int = 64
     validation: str | None = None
     validate_every: int = 0
@@ -100,7 +103,8 @@ def run_training(job: Job, out: Path, progress: Progress | None = None) -> dict[
             write_config(out, record)
         ranks.wait()
         with _memory_told(job):
-            trained = prepared(policy, out, ranks, progress if ranks.first else None)
+            told = progress if ranks.first else None
+            trained = prepared(policy, source, out, ranks, told)
     return {
         "out": str(out),
         "steps": trained.steps,
@@ -162,7 +166,9 @@ def _sft(job: Job, optimization: Any) -> Callable[..., Any]:
         keep=job.keep, max_minutes=job.max_minutes, max_tokens=job.most_tokens,
     )  # fmt: skip
 
-    def begin(policy: Any, out: Path, ranks: Any, progress: Progress | None) -> Any:
+    def begin(
+        policy: Any, source: str, out: Path, ranks: Any, progress: Progress | None
+    ) -> Any:
         examples = read_examples(
             Path(job.data), policy.tokenizer, modality=job.modality, replies=job.replies,
             most_tokens=job.micro_tokens,
@@ -185,6 +191,8 @@ def _rl(job: Job, optimization: Any) -> Callable[..., Any]:
         raise InputError(f"{job.objective} needs a critic, which this trainer has none of")
     if objective.entropy_coef:
         raise InputError("entropy_coef needs an entropy with gradient, which this trainer lacks")
+    if job.engine not in ENGINES:
+        raise InputError(f"rollouts are sampled by {', '.join(ENGINES)}, not {job.engine!r}")
     practice = Practice(
         prompts=job.prompts, samples=job.samples, max_tokens=job.max_tokens,
         temperature=job.temperature, dynamic=job.dynamic, updates=job.updates,
@@ -198,11 +206,10 @@ def _rl(job: Job, optimization: Any) -> Callable[..., Any]:
     questions = list(read_questions(Path(job.data), job.modality))
     check_rewards(rewards, [question.problem for question in questions[:16]])
 
-    def begin(policy: Any, out: Path, ranks: Any, progress: Progress | None) -> Any:
-        from evaluators.engines.transformers import LoadedModel, TransformersEngine
-
-        loaded = LoadedModel(job.model, policy.model, policy.tokenizer)
-        engine = TransformersEngine(loaded, window=job.window)
+    def begin(
+        policy: Any, source: str, out: Path, ranks: Any, progress: Progress | None
+    ) -> Any:
+        engine = _engine(job, policy, source)
         reference = None
         if objective.kl_coef or objective.reward_kl_coef:
             from finetune.policy import load_policy
@@ -216,13 +223,27 @@ def _rl(job: Job, optimization: Any) -> Callable[..., Any]:
             if progress is not None:
                 progress(step, steps)
 
-        return train(
-            policy, engine, questions, rewards, objective, out, practice=practice, course=course,
-            optimization=optimization, reference=reference, validate=validate, progress=tell,
-            ranks=ranks,
-        )  # fmt: skip
+        with contextlib.closing(engine):
+            return train(
+                policy, engine, questions, rewards, objective, out, practice=practice,
+                course=course, optimization=optimization, reference=reference, validate=validate,
+                progress=tell, ranks=ranks,
+            )  # fmt: skip
 
     return begin
+
+
+def _engine(job: Job, policy: Any, source: str) -> Any:
+    """What samples: the very model that is trained, or a vLLM that is given its weights."""
+    if job.engine == "vllm":
+        from evaluators.engines.vllm import VllmEngine
+
+        return VllmEngine(source, window=job.window, dtype="float32")
+    from evaluators.engines.transformers import LoadedModel, TransformersEngine
+
+    return TransformersEngine(
+        LoadedModel(job.model, policy.model, policy.tokenizer), window=job.window
+    )
 
 
 def _validator(job: Job, engine: Any, data: Path, out: Path) -> Callable[[int], float]:

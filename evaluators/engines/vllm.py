@@ -40,6 +40,7 @@ from evaluators.engines.vllm_environment import (
     process_environment,
 )
 from evaluators.engines.vllm_prompts import Prompt, Prompts, Refused, Workers, one_line
+from evaluators.engines.vllm_weights import TAKES_WEIGHTS, written
 from evaluators.thoughts import TokenMarks, thought_tokens
 
 CPU_CACHE_BYTES = 2 * 2**30
@@ -115,6 +116,7 @@ class VllmEngine:
                 "logprobs_mode": "processed_logprobs",
                 "use_tqdm_on_load": False,
                 "disable_log_stats": True,
+                "worker_extension_cls": TAKES_WEIGHTS,
                 # Pictures come prepared from workers, which this cache knows nothing of.
                 "mm_processor_cache_gb": 0,
             }
@@ -230,6 +232,15 @@ class VllmEngine:
             return Response(request.id, "", finish_reason="error", error=prompt.why)
         running[key] = _Running(request, since)
         return None
+
+    def update_weights(self, model: Any) -> None:
+        """Answer with the weights of ``model``, one of Transformers, from now on.
+
+        Nothing may be running.
+        """
+        with written(model) as folder:
+            self._engine.collective_rpc("take_weights", kwargs={"folder": str(folder)})
+        self._engine.reset_prefix_cache()
 
     def describe(self) -> Mapping[str, Any]:
         """Versions, device and settings."""

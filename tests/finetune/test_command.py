@@ -83,6 +83,7 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--temperature", "0"], "the temperature is above 0"),
         (["--objective", "grpo", "--reward", "beauty"], "a reward is correctness, form"),
         (["--objective", "grpo", "--reward", "correctness=-1"], "earns -1, an empty one"),
+        (["--objective", "grpo", "--engine", "abacus"], "sampled by transformers, vllm"),
         (["--objective", "ppo"], "ppo needs a critic"),
         (["--objective", "grpo", "--modality", "image"], "reads text, not 'image'"),
         (["--objective", "sft", "--replies", "lies"], "--replies is solution, answer, format"),
