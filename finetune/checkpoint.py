@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -40,8 +41,13 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 
 def latest_step(folder: Path) -> int | None:
     """The steps that the last whole checkpoint has behind it."""
-    names = (path.name for path in folder.glob(f"{PREFIX}*") if not path.name.endswith(".tmp"))
-    return max((int(name.removeprefix(PREFIX)) for name in names), default=None)
+    return max(whole_checkpoints(folder), default=None)
+
+
+def whole_checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints there are, by the steps behind them; what is named otherwise is none."""
+    named = ((re.fullmatch(rf"{PREFIX}(\d{{8}})", p.name), p) for p in folder.glob(f"{PREFIX}*"))
+    return {int(match[1]): path for match, path in named if match}
 
 
 def save_checkpoint(
@@ -68,9 +74,10 @@ def save_checkpoint(
         record = _without_tensors({**state, "step": step, "random": random_state()}, "", tensors)
         (under_way / STATE).write_text(json.dumps(record), encoding="utf-8")
         save_file(tensors, under_way / TENSORS)
-        for file in under_way.iterdir():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
+        for file in under_way.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
         sync_folder(under_way)
         under_way.rename(place)
     except BaseException:
@@ -78,7 +85,7 @@ def save_checkpoint(
         raise
     sync_folder(folder)
     if keep:
-        for old in sorted(folder.glob(f"{PREFIX}*"))[:-keep]:
+        for _, old in sorted(whole_checkpoints(folder).items())[:-keep]:
             shutil.rmtree(old)
     return place
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import benchgen
+from benchgen.dataset import read_rows
 from benchgen.errors import InputError
 from evaluators.questions import read_data, read_questions
 
@@ -85,16 +88,23 @@ def run_training(job: Job, out: Path, progress: Progress | None = None) -> dict[
         job.steps, job.learning_rate, job.warmup, job.decay, job.weight_decay
     )
     prepared = _sft(job, optimization) if job.objective == SFT else _rl(job, optimization)
-    data = Path(job.data)
+    data = read_data(Path(job.data))
+    if "test" in data.split.split("+"):
+        raise InputError(f"{job.data} is of the split test, which is not learned from")
+    validation = read_data(Path(job.validation)) if job.validation else None
     record = {
         **dataclasses.asdict(job),
-        "data_digest": read_data(data).digest,
+        "data_digest": data.digest,
+        "validation_digest": validation.digest if validation else "",
         "benchgen_version": benchgen.__version__,
     }
     from finetune.policy import load_policy
     from finetune.ranks import joined
 
     check_folder(out, record)
+    for name in ("save_every", "keep", "validate_every", "max_minutes", "most_tokens"):
+        if getattr(job, name) < 0:
+            raise InputError(f"--{name.replace('_', '-')} is 0 or more")
     step = latest_step(out)
     source = job.model if step is None else str(checkpoint_path(out, step))
     with joined() as ranks:
@@ -159,20 +169,23 @@ def _sft(job: Job, optimization: Any) -> Callable[..., Any]:
 
     if job.overrides:
         raise InputError("sft has no objective to override")
+    if job.validation or job.validate_every:
+        raise InputError("sft is not validated as it goes: ask its checkpoints")
     if job.replies not in REPLIES:
         raise InputError(f"--replies is {', '.join(REPLIES)}, not {job.replies!r}")
     pace = Pace(
         batch=job.batch, micro_tokens=job.micro_tokens, seed=job.seed, save_every=job.save_every,
-        keep=job.keep, max_minutes=job.max_minutes, max_tokens=job.most_tokens,
+        keep=job.keep, max_minutes=job.max_minutes, most_tokens=job.most_tokens,
     )  # fmt: skip
 
     def begin(
         policy: Any, source: str, out: Path, ranks: Any, progress: Progress | None
     ) -> Any:
-        examples = read_examples(
-            Path(job.data), policy.tokenizer, modality=job.modality, replies=job.replies,
-            most_tokens=job.micro_tokens,
-        )  # fmt: skip
+        examples, longer = read_examples(
+            Path(job.data), policy, modality=job.modality, replies=job.replies
+        )
+        if longer:
+            print(f"{longer} examples are longer than the context: left out", file=sys.stderr)
         return imitate(policy, examples, out, optimization, pace, progress, ranks)
 
     return begin
@@ -200,8 +213,13 @@ def _rl(job: Job, optimization: Any) -> Callable[..., Any]:
     )  # fmt: skip
     course = Course(
         micro_tokens=job.micro_tokens, seed=job.seed, save_every=job.save_every, keep=job.keep,
-        validate_every=job.validate_every, max_minutes=job.max_minutes, max_tokens=job.most_tokens,
+        validate_every=job.validate_every, max_minutes=job.max_minutes,
+        most_tokens=job.most_tokens,
     )  # fmt: skip
+    if bool(job.validation) != bool(job.validate_every):
+        raise InputError("--validation and --validate-every go together")
+    if job.validation:
+        _check_apart(Path(job.data), Path(job.validation))
     rewards = [parse_reward(text) for text in job.rewards]
     questions = list(read_questions(Path(job.data), job.modality))
     check_rewards(rewards, [question.problem for question in questions[:16]])
@@ -214,7 +232,8 @@ def _rl(job: Job, optimization: Any) -> Callable[..., Any]:
         if objective.kl_coef or objective.reward_kl_coef:
             from finetune.policy import load_policy
 
-            reference = load_policy(job.model)
+            reference = load_policy(job.model, autocast=job.autocast)
+            reference.model.requires_grad_(False)
         validate = None
         if job.validation is not None:
             validate = _validator(job, engine, Path(job.validation), out)
@@ -246,6 +265,35 @@ def _engine(job: Job, policy: Any, source: str) -> Any:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An engine under the name of what it has become, for the board."""
+
+    engine: Any
+    name: str
+
+    @property
+    def window(self) -> int:
+        return int(self.engine.window)
+
+    def generate(self, requests: Any) -> Any:
+        return self.engine.generate(requests)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {**self.engine.describe(), "model": self.name}
+
+    def close(self) -> None:
+        """The engine is its owner's to close."""
+
+
+def _check_apart(data: Path, validation: Path) -> None:
+    """Whether what is validated on is not learned from."""
+    ids = {row["id"] for row in read_rows(data, ("id",))}
+    shared = next((r["id"] for r in read_rows(validation, ("id",)) if r["id"] in ids), None)
+    if shared is not None:
+        raise InputError(f"{shared!r} is in the training data and in the validation data")
+
+
 def _validator(job: Job, engine: Any, data: Path, out: Path) -> Callable[[int], float]:
     """Greedy accuracy on ``data`` by the evaluators' runner; a run for the board each time."""
     from evaluators.command import evaluate
@@ -253,9 +301,12 @@ def _validator(job: Job, engine: Any, data: Path, out: Path) -> Callable[[int], 
 
     def validate(step: int) -> float:
         before = random_state()
+        folder = out / "validation" / f"step-{step:08d}"
+        # Of a run that was cut: what it said belongs to weights that are gone.
+        shutil.rmtree(folder, ignore_errors=True)
         try:
             found = evaluate(
-                data, out / "validation" / f"step-{step:08d}", engine=engine,
+                data, folder, engine=_Named(engine, f"{out.name}-step-{step}"),
                 modality=job.modality, max_tokens=job.max_tokens,
             )  # fmt: skip
         finally:

@@ -11,7 +11,8 @@ Conventions
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,18 @@ from benchgen.errors import InputError
 from benchgen.problem import LETTERS, Problem
 from benchgen.prompt import worked_answer
 from evaluators.questions import Question, read_questions
+from finetune.policy import Policy
 from finetune.trajectory import Trajectory
 
 REPLIES = ("solution", "answer", "format")
 
 
 def read_examples(
-    data: Path, tokenizer: Any, *, modality: str, replies: str, most_tokens: int
-) -> list[Trajectory]:
-    """The dataset's problems as trajectories of at most ``most_tokens`` tokens, in its order.
+    data: Path, policy: Policy, *, modality: str, replies: str
+) -> tuple[list[Trajectory], int]:
+    """The dataset's problems as trajectories, in its order, and how many were left out.
+
+    Left out is what is longer than the model's context.
 
     Raises
     ------
@@ -36,23 +40,28 @@ def read_examples(
     """
     if replies not in REPLIES:
         raise InputError(f"replies are {', '.join(REPLIES)}, not {replies!r}")
-    made = examples(read_questions(data, modality), tokenizer, replies)
-    short = [t for t in made if len(t.prompt) + len(t.reply) <= most_tokens]
+    made = list(examples(read_questions(data, modality), policy, replies))
+    config = policy.model.config.get_text_config()
+    longest = getattr(config, "max_position_embeddings", None) or sys.maxsize
+    short = [t for t in made if len(t.prompt) + len(t.reply) <= longest]
     if not short:
-        raise InputError(f"{data} holds no problem of at most {most_tokens} tokens")
-    return short
+        raise InputError(f"{data} holds no problem of at most {longest} tokens")
+    return short, len(made) - len(short)
 
 
 def examples(
-    questions: Iterable[Question], tokenizer: Any, replies: str
+    questions: Iterable[Question], policy: Policy, replies: str
 ) -> Iterator[Trajectory]:
     """Each question with the reply to imitate."""
     for question in questions:
-        yield trajectory(tokenizer, list(question.messages), _reply(question.problem, replies))
+        reply = _reply(question.problem, replies)
+        yield trajectory(policy.tokenizer, list(question.messages), reply, policy.ends)
 
 
-def trajectory(tokenizer: Any, messages: list[Any], reply: str) -> Trajectory:
-    """The tokens of a conversation and of the assistant's turn after it.
+def trajectory(
+    tokenizer: Any, messages: list[Any], reply: str, ends: Collection[int]
+) -> Trajectory:
+    """The tokens of a conversation and of the assistant's turn after it, up to one of ``ends``.
 
     Raises
     ------
@@ -69,17 +78,18 @@ def trajectory(tokenizer: Any, messages: list[Any], reply: str) -> Trajectory:
     if whole[: len(prompt)] != prompt:
         raise InputError("the model's chat template writes a prompt otherwise when it is answered")
     said = whole[len(prompt) :]
-    end = tokenizer.eos_token_id
-    if end in said:
-        # Templates write a line's end behind it, which the model is never to say.
-        said = said[: said.index(end) + 1]
+    # Templates write a line's end behind it, which the model is never to say.
+    last = next((place for place, token in enumerate(said) if token in ends), len(said))
+    said = said[: last + 1]
     return Trajectory(tuple(prompt), tuple(said))
 
 
 def _reply(problem: Problem, replies: str) -> str:
     if replies == "solution":
         return worked_answer(problem.solution, problem.target)
-    if replies == "answer" or not problem.options:
+    if replies == "answer":
         return worked_answer(None, problem.target)
+    if not problem.options:
+        raise InputError(f"{problem.id!r} has no options to draw one from: it has no form alone")
     digest = hashlib.blake2b(problem.id.encode(), digest_size=8).digest()
     return worked_answer(None, LETTERS[int.from_bytes(digest) % len(problem.options)])

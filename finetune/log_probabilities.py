@@ -100,7 +100,8 @@ def bare_head(model: Any) -> bool:
 def takes_shared_prompts(model: Any) -> str:
     """Why a row may not hold several replies to one prompt; empty where it may.
 
-    It may where every layer attends by a mask alone and positions are single numbers.
+    It may where every layer attends by a mask alone and positions are single numbers; besides,
+    it is tried.
     """
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
@@ -113,7 +114,24 @@ def takes_shared_prompts(model: Any) -> str:
         return "its positions have several parts (M-RoPE)"
     if getattr(config, "_attn_implementation", "sdpa") not in ("sdpa", "eager"):
         return f"its attention ({config._attn_implementation}) takes no mask of places"
-    return ""
+    if "local" in getattr(config, "attention_layers", ()):
+        return "some of its layers attend locally"
+    return "" if _reads_shared_rows(model) else "it reads such a row otherwise than its parts"
+
+
+def _reads_shared_rows(model: Any) -> bool:
+    """Whether two replies in one row are read as in rows of their own, tried on a few tokens."""
+    tried = [Trajectory((1, 2, 3), (4, 5, 6)), Trajectory((1, 2, 3), (6, 4))]
+    try:
+        with torch.no_grad():
+            one, other = (
+                token_scores(model, tried, temperature=1.0, shared=shared).logp
+                for shared in (True, False)
+            )
+    except Exception:  # noqa: BLE001
+        # A model that takes no such mask fails in any way: it reads no such rows.
+        return False
+    return bool(torch.allclose(one, other, atol=1e-3))
 
 
 def _hidden(model: Any, packed: Packed) -> Tensor:

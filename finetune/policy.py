@@ -50,6 +50,13 @@ class Policy:
 
         return torch.float64 if self.model.dtype == torch.float64 else torch.float32
 
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end a turn, after the tokenizer and after the model's authors."""
+        given = self.model.generation_config.eos_token_id
+        listed = given if isinstance(given, list | tuple) else [given]
+        return frozenset(t for t in (*listed, self.tokenizer.eos_token_id) if t is not None)
+
     def scores(self, trajectories: Sequence[Trajectory], temperature: float) -> TokenScores:
         """Log-probabilities and entropies of the replies' tokens, ``[B, T]``."""
         import torch
@@ -92,7 +99,9 @@ def load_policy(name: str, *, autocast: bool = False) -> Policy:
         raise InputError(f"the model {name!r} has no chat template")
     if torch.cuda.is_available():
         model.to("cuda")
-    model.train()
+    # Gradients flow all the same, and replies are judged by the policy that drew them: an engine
+    # draws without dropout.
+    model.eval()
     if not bare_head(model):
         raise InputError(f"the scores of {name!r} are not its head's alone; it cannot be trained")
     return Policy(model, tokenizer, takes_shared_prompts(model), autocast)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -97,6 +99,8 @@ def judge(rewards: Sequence[Reward], problem: Problem, response: Response) -> Ju
     parts: dict[str, float] = {}
     for reward in rewards:
         value = reward.function(problem, response)
+        if value is not None and (not isinstance(value, int | float) or math.isinf(value)):
+            raise InputError(f"the reward {reward.name} is a number or None, not {value!r}")
         parts[reward.name] = math.nan if value is None else float(value)
     said = [(r.weight, parts[r.name]) for r in rewards if not math.isnan(parts[r.name])]
     verdict = score(problem, response)
@@ -139,7 +143,12 @@ def _find(name: str) -> RewardFunction:
     try:
         if not colon:
             raise AttributeError("there is no such reward")
+        if os.getcwd() not in sys.path:
+            # As where Python itself is started: what lies here can be named.
+            sys.path.append(os.getcwd())
         found: RewardFunction = getattr(importlib.import_module(module), function)
+        if not callable(found):
+            raise AttributeError("it is no function")
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(
             f"a reward is {', '.join(known)} or module:function, not {name!r}: {error}"

@@ -32,7 +32,7 @@ from finetune.order import places
 from finetune.packing import micro_batches
 from finetune.policy import Policy
 from finetune.ranks import Ranks
-from finetune.training_folder import append_metrics, cut_metrics
+from finetune.training_folder import append_metrics, cut_metrics, read_metrics
 from finetune.trajectory import Trajectory
 
 Progress = Callable[[int, int], None]
@@ -44,7 +44,7 @@ class Pace:
     """How a run goes on: examples a step, tokens at once, seed, and when to save.
 
     ``save_every`` 0 saves at the end alone; ``keep`` 0 keeps every checkpoint. ``max_minutes``
-    and ``max_tokens`` (0: none) end it before the last step.
+    and ``most_tokens`` (0: none) end it before the last step.
     """
 
     batch: int
@@ -53,7 +53,7 @@ class Pace:
     save_every: int = 0
     keep: int = 2
     max_minutes: float = 0.0
-    max_tokens: int = 0
+    most_tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.micro_tokens < 1:
@@ -100,19 +100,29 @@ def imitate(
         seed_random(pace.seed)
     if ranks.first:
         cut_metrics(out, first)
-    began = time.monotonic()
-    stopped, step = "", first
-    saved = first if first else -1
+    ranks.wait()
+    lines = read_metrics(out)
+    began = time.monotonic() - (lines[-1]["elapsed"] if lines else 0.0)
+
+    def why_stop() -> str:
+        late = pace.max_minutes and time.monotonic() - began > 60 * pace.max_minutes
+        # The first rank's clock decides for all.
+        if ranks.gather(bool(late))[0]:
+            return f"{pace.max_minutes:g} minutes are over"
+        if pace.most_tokens and tokens >= pace.most_tokens:
+            return f"{tokens} tokens have been learned from"
+        return ""
 
     def save(after: int) -> None:
-        nonlocal saved
         state = {"optimizer": optimizer.state(), "tokens": tokens}
         if ranks.first:
             save_checkpoint(out, after, policy.model, policy.tokenizer, state, pace.keep)
         ranks.wait()
-        saved = after
 
-    for step in range(first, optimization.steps):
+    done = first
+    # A run that came to its end does nothing more, unless it is to be longer.
+    stopped = why_stop() if first else ""
+    for step in range(first, first if stopped else optimization.steps):
         order = places(len(examples), step * pace.batch, pace.batch, pace.seed)
         chosen = [examples[i] for i in order]
         since = time.monotonic()
@@ -124,8 +134,7 @@ def imitate(
             if ranks.first:
                 write_whole(out / "not-finite.json", json.dumps(record).encode())
             raise
-        count = sum(len(t.reply) for t in chosen)
-        tokens += count
+        tokens += sum(len(t.reply) for t in chosen)
         line = {
             "step": step + 1,
             "loss": loss,
@@ -133,24 +142,18 @@ def imitate(
             "learning_rate": optimization.rate(step),
             "tokens": tokens,
             "seconds": round(time.monotonic() - since, 3),
+            "elapsed": round(time.monotonic() - began, 3),
         }
         if ranks.first:
             append_metrics(out, line)
         if progress is not None:
             progress(step + 1, optimization.steps)
-        late = pace.max_minutes and time.monotonic() - began > 60 * pace.max_minutes
-        # The first rank's clock decides for all.
-        if ranks.gather(late)[0]:
-            stopped = f"{pace.max_minutes:g} minutes are over"
-        elif pace.max_tokens and tokens >= pace.max_tokens:
-            stopped = f"{tokens} tokens have been learned from"
-        if stopped or (pace.save_every and (step + 1) % pace.save_every == 0):
-            save(step + 1)
+        done, stopped = step + 1, why_stop()
+        due = pace.save_every and done % pace.save_every == 0
+        if stopped or due or done == optimization.steps:
+            save(done)
         if stopped:
             break
-    done = step + 1 if optimization.steps > first else first
-    if saved != done:
-        save(done)
     return Trained(done, stopped, checkpoint_path(out, done))
 
 

@@ -64,7 +64,7 @@ from finetune.ranks import Ranks
 from finetune.rewards import Reward, check_rewards
 from finetune.rollouts import Group, draw_groups, teaches, write_rollouts
 from finetune.sft import Trained
-from finetune.training_folder import append_metrics, cut_metrics
+from finetune.training_folder import append_metrics, cut_metrics, read_metrics
 from finetune.trajectory import Trajectory
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -103,8 +103,9 @@ class Practice:
             raise InputError("a group has two replies or more: one alone has no baseline")
         if min(self.prompts, self.max_tokens, self.rounds, self.updates, self.mini_batches) < 1:
             raise InputError("prompts, tokens, rounds, updates and mini-batches are 1 or more")
-        if not self.temperature > 0:
-            raise InputError("a policy learns from what it draws: the temperature is above 0")
+        if not 0.01 <= self.temperature < math.inf:
+            # vLLM takes a lower one for 0.01 and says nothing.
+            raise InputError("a policy learns from what it draws: the temperature is 0.01 or more")
         if self.mini_batches > self.prompts:
             raise InputError("there are more mini-batches than prompts")
 
@@ -123,7 +124,7 @@ class Course:
     keep: int = 2
     validate_every: int = 0
     max_minutes: float = 0.0
-    max_tokens: int = 0
+    most_tokens: int = 0
     idle_steps: int = 20
     least_entropy: float = 0.0
 
@@ -164,27 +165,39 @@ def train(
         raise InputError("a divergence from the beginning needs a reference policy")
     optimizer = Optimizer(policy.model.named_parameters(), optimization)
     first = latest_step(out) or 0
-    drawn = tokens = 0
+    if len(set(ranks.gather(first))) > 1:
+        raise InputError(f"the processes do not see the same checkpoints in {out}")
+    drawn = tokens = idle = 0
     if first:
         kept = load_state(out, first)
         optimizer.restore(kept["optimizer"])
-        drawn, tokens = kept["drawn"], kept["tokens"]
+        drawn, tokens, idle = kept["drawn"], kept["tokens"], kept["idle"]
     else:
         seed_random(course.seed)
     if ranks.first:
         cut_metrics(out, first)
-    began, idle, stopped, done, saved = time.monotonic(), 0, "", first, first
+    ranks.wait()
+    lines = read_metrics(out)
+    began = time.monotonic() - (lines[-1]["elapsed"] if lines else 0.0)
+    done = first
+    # A run that came to its end does nothing more, unless it is to be longer.
+    stopped = ranks.gather(_why_stop(course, began, tokens, idle, {}))[0] if first else ""
 
     def save(after: int) -> None:
-        state = {"optimizer": optimizer.state(), "drawn": drawn, "tokens": tokens}
+        state = {
+            "optimizer": optimizer.state(),
+            "drawn": drawn,
+            "tokens": tokens,
+            "idle": idle,
+        }
         if ranks.first:
             save_checkpoint(out, after, policy.model, policy.tokenizer, state, course.keep)
         ranks.wait()
 
-    for step in range(first + 1, optimization.steps + 1):
+    for step in range(first + 1, first if stopped else optimization.steps + 1):
         clock = _Clock()
         with clock.phase("sample"):
-            groups, drawn, seen = _collect(
+            groups, drawn, sampled, seen = _collect(
                 engine, questions, rewards, practice, course, drawn, ranks
             )
             if ranks.first:
@@ -197,10 +210,10 @@ def train(
             )  # fmt: skip
         with clock.phase("hand_over"):
             _hand_over(engine, policy)
-        tokens += sum(len(one.tokens) for group in groups for one in group)
+        tokens += sampled
         record = {"step": step, **seen, **figures, "tokens": tokens, "drawn": drawn}
         done = step
-        idle = idle + 1 if not any(teaches(group) for group in groups) else 0
+        idle = idle + 1 if figures["zero_variance_groups"] == 1.0 else 0
         # The first rank's clock decides for all.
         stopped = ranks.gather(_why_stop(course, began, tokens, idle, figures))[0]
         last = bool(stopped) or step == optimization.steps
@@ -208,21 +221,19 @@ def train(
             last or step % course.validate_every == 0
         ):
             with clock.phase("validate"):
-                if ranks.first:
-                    record["validation"] = validate(step)
+                if ranks.first and not math.isnan(accuracy := validate(step)):
+                    record["validation"] = accuracy
                 ranks.wait()
+        record["elapsed"] = round(time.monotonic() - began, 3)
         record |= {f"seconds_{name}": round(spent, 3) for name, spent in clock.spent.items()}
         if ranks.first:
             append_metrics(out, record)
         if last or (course.save_every and step % course.save_every == 0):
             save(step)
-            saved = step
         if progress is not None:
             progress(step, optimization.steps, record)
         if stopped:
             break
-    if saved != done:
-        save(done)
     return Trained(done, stopped, checkpoint_path(out, done))
 
 
@@ -328,7 +339,7 @@ def as_batch(groups: Sequence[Group], device: torch.device) -> RolloutBatch:
         logp_rollout=engine,
         outcome=vector([one.outcome for one in rows]),
         truncated=vector([one.truncated for one in rows], torch.bool),
-        row_key=vector([one.seed >> 1 for one in rows], torch.long),
+        row_key=vector([one.seed for one in rows], torch.long),
         scores={"length": vector([len(one.tokens) for one in rows])},
     )
 
@@ -341,8 +352,8 @@ def _collect(
     course: Course,
     drawn: int,
     ranks: Ranks,
-) -> tuple[tuple[Group, ...], int, dict[str, float]]:
-    """A step's groups, the draws so far, and what was seen in passing."""
+) -> tuple[tuple[Group, ...], int, int, dict[str, float]]:
+    """A step's groups, the draws so far, tokens sampled, and what was seen in passing."""
     kept: list[Group] = []
     aside: list[Group] = []
     failed, asked, error = 0, 0, ""
@@ -378,7 +389,7 @@ def _collect(
         "failed": failed / asked,
         "put_aside": float(len(kept) + len(aside) - len(groups)),
     }
-    return groups, drawn, seen
+    return groups, drawn, sum(len(one.tokens) for one in rows), seen
 
 
 def _all_scores(
@@ -426,10 +437,10 @@ def _why_stop(
 ) -> str:
     if course.max_minutes and time.monotonic() - began > 60 * course.max_minutes:
         return f"{course.max_minutes:g} minutes are over"
-    if course.max_tokens and tokens >= course.max_tokens:
+    if course.most_tokens and tokens >= course.most_tokens:
         return f"{tokens} tokens have been sampled"
     if course.idle_steps and idle >= course.idle_steps:
-        return f"the verdicts in every group have been alike for {idle} steps"
+        return f"the rewards in every group have been alike for {idle} steps"
     entropy = figures.get("entropy")
     if entropy is not None and entropy < course.least_entropy:
         return f"the entropy has fallen to {entropy:.4f}"

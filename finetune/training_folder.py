@@ -20,8 +20,8 @@ from benchgen.files import write_whole
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
-LENGTH = ("steps", "max_minutes", "most_tokens")
-"""What may differ when a run goes on."""
+LENGTH = ("steps", "max_minutes", "most_tokens", "micro_tokens", "save_every", "keep")
+"""What may differ when a run goes on: it changes no step."""
 
 
 def check_folder(out: Path, config: Mapping[str, Any]) -> None:

@@ -240,7 +240,11 @@ class VllmEngine:
         """
         with written(model) as folder:
             self._engine.collective_rpc("take_weights", kwargs={"folder": str(folder)})
-        self._engine.reset_prefix_cache()
+        if self._description["images"]:
+            self._engine.reset_mm_cache()
+            self._engine.reset_encoder_cache()
+        if not self._engine.reset_prefix_cache():
+            raise RuntimeError("prompts that the old weights have read could not be forgotten")
 
     def describe(self) -> Mapping[str, Any]:
         """Versions, device and settings."""

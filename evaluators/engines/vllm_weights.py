@@ -2,13 +2,14 @@
 
 Conventions
 -----------
-* Weights go through a folder, in memory where the system has one (``/dev/shm``): a worker is a
-  process of its own, and takes a path where it would not take tensors.
+* Weights go through a folder, in memory where the system has one with room (``/dev/shm``): a
+  worker is a process of its own, and takes a path where it would not take tensors.
 * What was computed with the old weights (the cache of prefixes, of pictures) is forgotten.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,9 @@ TAKES_WEIGHTS = f"{TakesWeights.__module__}.{TakesWeights.__qualname__}"
 @contextmanager
 def written(model: Any) -> Iterator[Path]:
     """A folder with the model's weights, for as long as they are being read."""
-    place = IN_MEMORY if IN_MEMORY.is_dir() else None
+    size = sum(p.numel() * p.element_size() for p in model.parameters())
+    roomy = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > 1.2 * size
+    place = IN_MEMORY if roomy else None
     with tempfile.TemporaryDirectory(prefix="benchgen-weights-", dir=place) as folder:
         model.save_pretrained(folder)
         yield Path(folder)

@@ -6,6 +6,8 @@ Conventions
   ``[B, T]``. A reward that is NaN is in no statistic and its row's advantage is 0.
 * A group alone (one reply to a prompt) tells nothing: its advantages are 0. verl takes the mean
   of such a group for 0 and its deviation for 1, so that the advantage is the reward.
+* In a group whose rewards are all equal the advantages are 0 to the bit: what rounding leaves of
+  a mean, divided by a deviation of nothing, would be a gradient.
 * Nothing here has a gradient.
 """
 
@@ -118,11 +120,22 @@ def group_statistics(
     return count, mean, total((rewards - mean) ** 2)
 
 
+def all_equal(rewards: Tensor, group: Tensor, known: Tensor) -> Tensor:
+    """Whether the known rewards of each row's group are one and the same, ``[B]``."""
+    _, of = torch.unique(group, return_inverse=True)
+    ends = []
+    for reduce, start in (("amin", torch.inf), ("amax", -torch.inf)):
+        found = torch.full((int(of.max()) + 1,), start, dtype=rewards.dtype, device=rewards.device)
+        ends.append(found.scatter_reduce(0, of[known], rewards[known], reduce)[of])
+    return ends[0] >= ends[1]
+
+
 def _of_rows(
     settings: Settings, rewards: Tensor, group: Tensor, known: Tensor, lengths: Tensor
 ) -> Tensor:
     count, mean, squares = group_statistics(rewards, group, known)
-    centred = torch.where(known & (count > 1), rewards - mean, torch.zeros_like(rewards))
+    differs = known & ~all_equal(rewards, group, known)
+    centred = torch.where(differs, rewards - mean, torch.zeros_like(rewards))
     match settings.advantage:
         case "reward":
             # REINFORCE (Williams 1992), without a baseline.
@@ -148,7 +161,7 @@ def _of_rows(
             n, weight, _ = group_statistics(weights, group, known)
             _, product, _ = group_statistics(weights * rewards, group, known)
             baseline = product * n / (weight * n).clamp(min=1)
-            return torch.where(known & (count > 1), rewards - baseline, torch.zeros_like(rewards))
+            return torch.where(differs, rewards - baseline, torch.zeros_like(rewards))
         case "nonzero_scaled":
             # GPG (arXiv:2504.02546) as in verl: scaled up for the rows without a reward.
             return centred * known.sum() / ((rewards != 0) & known).sum().clamp(min=1)

@@ -19,7 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from finetune.objectives.advantages import advantages, discounted_returns, token_rewards
+from finetune.objectives.advantages import (
+    advantages,
+    all_equal,
+    discounted_returns,
+    token_rewards,
+)
 from finetune.objectives.aggregation import Totals, aggregate
 from finetune.objectives.batch import RolloutBatch, masked_mean, masked_sum
 from finetune.objectives.presets import resolve
@@ -244,17 +249,13 @@ def _seen(
 ) -> dict[str, float]:
     """Of the whole batch: rewards, groups that teach nothing, how far the engine is off."""
     known = ~torch.isnan(batch.rewards)
-    _, of = torch.unique(batch.group, return_inverse=True)
-    low, high = (
-        torch.full((int(of.max()) + 1,), sign * torch.inf, dtype=batch.rewards.dtype).to(of.device)
-        for sign in (1.0, -1.0)
-    )
-    low = low.scatter_reduce(0, of[known], batch.rewards[known], "amin")
-    high = high.scatter_reduce(0, of[known], batch.rewards[known], "amax")
+    names, first = torch.unique(batch.group, return_inverse=True)
+    alike = all_equal(batch.rewards, batch.group, known)
+    per_group = torch.zeros(len(names), device=alike.device).index_put((first,), alike.float())
     found = {
         "reward": float(batch.rewards[known].mean()) if bool(known.any()) else 0.0,
         "length": float(batch.lengths.mean()),
-        "zero_variance_groups": float((low >= high).double().mean()),
+        "zero_variance_groups": float(per_group.mean()),
         "advantage_absolute": float(masked_mean(advantage.abs(), mask)),
         "weight": float(masked_mean(weights, mask)),
     }

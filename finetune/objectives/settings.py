@@ -8,6 +8,7 @@ anything can be overridden by the name of its field.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,8 @@ CHOICES = {
     ),
     "selection": ("none", "clip_cov", "kl_cov"),
 }
+
+OF_RATIOS = ("clip", "unclipped", "cispo", "sapo", "vespo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,14 @@ class Settings:
     cov_coef: float = 1.0
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_kind(field.name, getattr(self, field.name), field.default)
         for axis, choices in CHOICES.items():
             chosen = getattr(self, axis)
             if chosen not in choices:
                 raise InputError(f"{axis} is {', '.join(choices)}, not {chosen!r}")
+        if self.ratio == "none" and self.surrogate in OF_RATIOS:
+            raise InputError(f"the surrogate {self.surrogate} is one of a ratio, which is none")
         if self.aggregation == "seq_mean_token_sum_norm" and not self.max_length:
             raise InputError("seq_mean_token_sum_norm needs max_length: the longest reply")
 
@@ -155,6 +162,29 @@ class Settings:
         """Whether a row without advantage still has a gradient."""
         coefficients = (self.kl_coef, self.entropy_coef, self.drift_coef, self.value_coef)
         return any(coefficients) or self.selection == "kl_cov" or self.surrogate == "dro"
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Whether a value is of the kind of a field's default.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    numbers = isinstance(value, int | float) and not isinstance(value, bool)
+    if default is None:
+        good = value is None or (numbers and math.isfinite(value))
+    elif isinstance(default, bool):
+        good = isinstance(value, bool)
+    elif isinstance(default, int | float):
+        good = numbers and math.isfinite(value)
+    elif isinstance(default, tuple):
+        good = isinstance(value, tuple | list) and len(value) == len(default)
+    else:
+        good = isinstance(value, str)
+    if not good:
+        raise InputError(f"{name} is of the kind of {default!r}, not {value!r}")
 
 
 def override(settings: Settings, changes: dict[str, Any]) -> Settings:

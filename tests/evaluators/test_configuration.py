@@ -127,7 +127,7 @@ def test_limit_beyond_the_data_asks_for_all_of_them() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "nonsense", "schema_version = 1", "schema_version = 2", "schema_version = 2\ndata = 3"],
+    ["", "nonsense", "schema_version = 1", "schema_version = 2", "schema_version = 3\ndata = 3"],
 )
 def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config.toml"

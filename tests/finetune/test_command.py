@@ -18,14 +18,22 @@ from finetune.rollouts import read_rollouts
 MakeModel = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "train"
+def synthesized(folder: Path, split: str) -> Path:
     plan = make_plan(
-        "sheet_music", split="train", count=6, seed=1, tasks=["interval_name"], levels=[1]
+        "sheet_music", split=split, count=6, seed=1, tasks=["interval_name"], levels=[1]
     )
     synthesize(plan, folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthesized(tmp_path_factory.mktemp("data") / "train", "train")
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthesized(tmp_path_factory.mktemp("data") / "validation", "validation")
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def train(*words: object) -> int:
 
 
 def test_imitation_then_rewards_then_an_evaluation(
-    tmp_path: Path, data: Path, model: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, data: Path, held_out: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = ["--data", data, "--json", "--save-every", 1]
     sft = ["--objective", "sft", "--model", model, "--steps", 2, "--replies", "answer"]
@@ -53,7 +61,7 @@ def test_imitation_then_rewards_then_an_evaluation(
     assert told["steps"] == 2 and told["rows_share_prompts"] is True
     rl = ["--objective", "dapo", "--model", told["checkpoint"], "--steps", 2, "--max-tokens", 4]
     rl += ["--prompts", 2, "-n", 3, "--override", "clip_high=0.3", "--reward", "correctness"]
-    rl += ["--reward", "form=0.5", "--validation", data, "--validate-every", 2]
+    rl += ["--reward", "form=0.5", "--validation", held_out, "--validate-every", 2]
     assert train(*rl, "--out", tmp_path / "rl", *common) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["steps"] == 2
@@ -62,6 +70,9 @@ def test_imitation_then_rewards_then_an_evaluation(
     assert [line["step"] for line in lines] == [1, 2]
     assert 0 <= lines[1]["validation"] <= 1 and "validation" not in lines[0]
     assert (tmp_path / "rl" / "validation" / "step-00000002" / "report.html").is_file()
+    ran = (tmp_path / "rl" / "validation" / "step-00000002" / "config.toml").read_text()
+    # On the board it is not the model that it began as.
+    assert 'model = "rl-step-2"' in ran
     config = json.loads((tmp_path / "rl" / "config.json").read_text())
     assert config["overrides"] == ["clip_high=0.3"] and len(config["data_digest"]) > 16
     words = ["eval", "--engine", "transformers", "--model", told["checkpoint"], "--data", str(data)]
@@ -80,7 +91,12 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--override", "clip_hi=1"], "unknown override 'clip_hi'"),
         (["--objective", "grpo", "--override", "clip"], "an override is name=value"),
         (["--objective", "grpo", "-n", "1"], "two replies or more"),
-        (["--objective", "grpo", "--temperature", "0"], "the temperature is above 0"),
+        (["--objective", "grpo", "--temperature", "0"], "the temperature is 0.01 or more"),
+        (["--objective", "grpo", "--override", "clip_high=abc"], "clip_high is of the kind of 0.2"),
+        (["--objective", "grpo", "--override", "ratio=none"], "is one of a ratio, which is none"),
+        (["--objective", "grpo", "--validate-every", "2"], "go together"),
+        (["--objective", "sft", "--validate-every", "2"], "sft is not validated"),
+        (["--objective", "sft", "--keep", "-1"], "--keep is 0 or more"),
         (["--objective", "grpo", "--reward", "beauty"], "a reward is correctness, form"),
         (["--objective", "grpo", "--reward", "correctness=-1"], "earns -1, an empty one"),
         (["--objective", "grpo", "--engine", "abacus"], "sampled by transformers, vllm"),
@@ -125,3 +141,15 @@ def test_a_run_does_not_go_on_under_another_configuration(
     capsys.readouterr()
     assert train(*sft, "--out", tmp_path / "sft", "--learning-rate", "0.5") == 2
     assert "learning_rate 1e-05 -> 0.5" in capsys.readouterr().err
+
+
+def test_test_items_are_not_learned_from_and_validation_is_held_out(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = synthesized(tmp_path / "test", "test")
+    sft = ["--objective", "sft", "--steps", 1, "--out", tmp_path / "out"]
+    assert train(*sft, "--data", test) == 2
+    assert "is of the split test, which is not learned from" in capsys.readouterr().err
+    rl = ["--objective", "grpo", "--data", data, "--steps", 1, "--out", tmp_path / "out"]
+    assert train(*rl, "--validation", data, "--validate-every", 1) == 2
+    assert "is in the training data and in the validation data" in capsys.readouterr().err

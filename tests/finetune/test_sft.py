@@ -147,15 +147,24 @@ def test_a_checkpoint_that_was_cut_is_none(tmp_path: Path, make_model: MakeModel
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000001"]
     (tmp_path / "checkpoint-00000002.7-abc.tmp").mkdir()
     assert latest_step(tmp_path) == 1
+    (tmp_path / "checkpoint-00000001-good").mkdir()
     save_checkpoint(tmp_path, 3, model, Letters(), {}, keep=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000003"]
+    # What someone has put beside them is no checkpoint of ours.
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoint-00000001-good", "checkpoint-00000003",
+    ]  # fmt: skip
+    assert latest_step(tmp_path) == 3
 
 
 def test_it_ends_where_it_is_told_to(tmp_path: Path, make_model: MakeModel) -> None:
-    pace = dataclasses.replace(PACE, max_tokens=20)
+    pace = dataclasses.replace(PACE, most_tokens=20)
     trained = imitate(policy(make_model), drawn(), tmp_path, SETTINGS, pace)
     assert trained.stopped.endswith("tokens have been learned from")
     assert 1 < trained.steps < 12 and latest_step(tmp_path) == trained.steps
+    # Asked again it does nothing more.
+    there = Policy(at(tmp_path, trained.steps), Letters())
+    again = imitate(there, drawn(), tmp_path, SETTINGS, pace)
+    assert again == trained and len(losses(tmp_path)) == trained.steps
 
 
 @pytest.mark.parametrize(
@@ -176,7 +185,7 @@ def test_weights_in_16_bits_are_refused(tmp_path: Path, make_model: MakeModel) -
 def test_examples_are_what_the_chat_template_writes() -> None:
     tokenizer = load_policy("smollm2").tokenizer
     messages = [{"role": "user", "content": "Which is it?\n\nA. this\nB. that"}]
-    made = trajectory(tokenizer, messages, "It is that.\n\n\\boxed{B}")
+    made = trajectory(tokenizer, messages, "It is that.\n\n\\boxed{B}", {tokenizer.eos_token_id})
     assert tokenizer.decode(made.reply) == "It is that.\n\n\\boxed{B}<|im_end|>"
     assert tokenizer.decode(made.prompt).endswith("<|im_start|>assistant\n")
     asked = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)

@@ -367,7 +367,7 @@ def test_seeds_of_rollouts_are_all_different_and_fixed_for_ever() -> None:
 def test_bad_practice_is_one_line() -> None:
     for changes, said in (
         ({"samples": 1}, "two replies or more"),
-        ({"temperature": 0.0}, "above 0"),
+        ({"temperature": 0.0}, "0.01 or more"),
         ({"mini_batches": 9}, "more mini-batches than prompts"),
         ({"prompts": 0}, "1 or more"),
     ):

@@ -167,6 +167,23 @@ def test_equal_rewards_and_lone_replies_are_finite_and_teach_nothing(name: str) 
             assert float(found.abs().max()) < 1e-9
 
 
+@pytest.mark.parametrize("reward", [0.1, 1.05, 1.1, 1 / 3])
+@pytest.mark.parametrize("name", sorted(set(names()) - {"ppo", "reinforce", "reinforce_pp"}))
+def test_rewards_that_are_alike_but_not_exact_in_binary_teach_nothing(
+    name: str, reward: float
+) -> None:
+    batch = random_batch(7, groups=2, size=8)
+    rewards = torch.full((16,), reward)
+    rewards[:8] = torch.rand(8, generator=torch.Generator().manual_seed(0))
+    batch = dataclasses.replace(batch, rewards=rewards)
+    plan = prepare(name, batch, **WHOLE.get(name, {}))
+    if name == "reinforce_pp_baseline":
+        return  # whitened over the batch, whose mean is not this group's
+    assert bool((plan.advantages[8:] == 0).all())
+    if not plan.settings.regularized:
+        assert bool(plan.idle[8:].all()) and not bool(plan.idle[:8].any())
+
+
 @pytest.mark.parametrize("name", names())
 def test_an_empty_row_and_a_reward_that_is_nan_add_nothing(name: str) -> None:
     batch = random_batch(8)
