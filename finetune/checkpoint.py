@@ -3,14 +3,14 @@
 Conventions
 -----------
 * ``checkpoint-00000012`` is what there was after 12 steps: weights, tokenizer and chat
-  template, opened by Transformers, vLLM and ``benchgen eval --model``; ``trainer.json`` and
-  ``trainer.safetensors`` hold the optimizer's and the random generators' states, the latter its
-  tensors. Equal states are equal bytes.
+  template, opened by Transformers, vLLM and ``benchgen eval --model``; ``trainer/`` holds the
+  optimizer's and the random generators' states. Equal states are equal bytes.
 * A checkpoint appears whole or not at all. What was left under way is removed by the next.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from benchgen.errors import InputError
 from benchgen.files import sync_folder
 
 PREFIX = "checkpoint-"
-STATE = "trainer.json"
-TENSORS = "trainer.safetensors"
+STATE = "trainer/state.json"
+TENSORS = "trainer/tensors.safetensors"
+"""In a folder of their own: whoever loads a model reads every such file beside its weights."""
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -68,10 +70,13 @@ def save_checkpoint(
     under_way = folder / f"{place.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     under_way.mkdir(parents=True)
     try:
-        model.save_pretrained(under_way)
+        # It draws its bars on stderr, whatever it is told; its errors are raised.
+        with redirect_stderr(io.StringIO()):
+            model.save_pretrained(under_way)
         tokenizer.save_pretrained(under_way)
         tensors: dict[str, torch.Tensor] = {}
         record = _without_tensors({**state, "step": step, "random": random_state()}, "", tensors)
+        (under_way / STATE).parent.mkdir()
         (under_way / STATE).write_text(json.dumps(record), encoding="utf-8")
         save_file(tensors, under_way / TENSORS)
         for file in under_way.rglob("*"):

@@ -9,10 +9,11 @@ Conventions
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -46,5 +47,7 @@ def written(model: Any) -> Iterator[Path]:
     roomy = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > 1.2 * size
     place = IN_MEMORY if roomy else None
     with tempfile.TemporaryDirectory(prefix="benchgen-weights-", dir=place) as folder:
-        model.save_pretrained(folder)
+        # It draws its bars on stderr, whatever it is told; its errors are raised.
+        with redirect_stderr(io.StringIO()):
+            model.save_pretrained(folder)
         yield Path(folder)

@@ -61,7 +61,10 @@ def losses(out: Path) -> list[tuple[int, float]]:
 
 
 def files(checkpoint: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in checkpoint.iterdir()}
+    """By their names; the model's own weights are the only ones that lie beside it."""
+    assert [path.name for path in checkpoint.glob("*.safetensors")] == ["model.safetensors"]
+    paths = (path for path in sorted(checkpoint.rglob("*")) if path.is_file())
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def test_what_is_shown_is_learned(tmp_path: Path, make_model: MakeModel) -> None:

@@ -130,7 +130,7 @@ def test_a_run_that_was_cut_comes_to_the_same_weights(
     other = run(going_on, questions, tmp_path / "other")
     assert other.steps == whole.steps == 6
     assert weights(other.checkpoint) == weights(whole.checkpoint)
-    for name in ("trainer.json", "trainer.safetensors"):
+    for name in ("trainer/state.json", "trainer/tensors.safetensors"):
         assert (other.checkpoint / name).read_bytes() == (whole.checkpoint / name).read_bytes()
     for one, two in zip(lines(tmp_path / "other"), lines(tmp_path / "whole"), strict=True):
         assert one["drawn"] == two["drawn"]
