@@ -227,13 +227,13 @@ def _rl(job: Job, optimization: Any) -> Callable[..., Any]:
     def begin(
         policy: Any, source: str, out: Path, ranks: Any, progress: Progress | None
     ) -> Any:
-        engine = _engine(job, policy, source)
         reference = None
         if objective.kl_coef or objective.reward_kl_coef:
             from finetune.policy import load_policy
 
             reference = load_policy(job.model, autocast=job.autocast)
             reference.model.requires_grad_(False)
+        engine = _engine(job, policy, source)
         validate = None
         if job.validation is not None:
             validate = _validator(job, engine, Path(job.validation), out)

@@ -49,7 +49,7 @@ class RolloutBatch:
     vocabulary), ``nucleus_entropy`` (current policy), ``values_old``, ``values_new`` (critic).
     Vectors ``[B]``: ``rewards``; ``group`` (integers: one number a prompt); optional ``outcome``
     (the raw verdict), ``off_policy`` and ``truncated`` (booleans), ``row_key`` (integers that name
-    rows wherever they lie: ties and draws are decided by them). ``scores`` holds ``[B]``
+    rows wherever they lie). ``scores`` holds ``[B]``
     vectors by name (lengths, diversities).
 
     Raises

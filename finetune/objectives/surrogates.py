@@ -23,22 +23,23 @@ def surrogate(settings: Settings, batch: RolloutBatch, advantages: Tensor) -> Te
     if settings.surrogate == "reinforce":
         # Williams 1992. Its gradient is that of the gain where the policy itself sampled.
         return -advantages * batch.logp_new
-    ratio = log_ratio(settings.ratio, batch) if settings.ratio != "none" else None
     match settings.surrogate:
         case "clip":
-            return clipped(settings, _needed(ratio), advantages)
+            return clipped(settings, log_ratio(settings.ratio, batch), advantages)
         case "unclipped":
-            return -advantages * torch.exp(_needed(ratio))
+            return -advantages * torch.exp(log_ratio(settings.ratio, batch))
         case "cispo":
-            return cispo(settings, _needed(ratio), advantages, batch.logp_new)
+            ratio = log_ratio(settings.ratio, batch)
+            return cispo(settings, ratio, advantages, batch.logp_new)
         case "sapo":
-            return sapo(settings, _needed(ratio), advantages)
+            return sapo(settings, log_ratio(settings.ratio, batch), advantages)
         case "gmpo":
             return gmpo(settings, batch, advantages)
         case "dppo_tv":
             return dppo_tv(settings, batch, advantages)
         case "vespo":
-            return vespo(settings, _needed(ratio), advantages, batch.logp_new)
+            ratio = log_ratio(settings.ratio, batch)
+            return vespo(settings, ratio, advantages, batch.logp_new)
         case "dro":
             # DRO (arXiv:2405.19107, eq. 5) by token, as in verl.
             penalty = 0.5 * settings.dro_beta * difference(batch) ** 2
@@ -145,9 +146,3 @@ def clip_shares(settings: Settings, batch: RolloutBatch, advantages: Tensor) -> 
         if settings.dual_clip is not None:
             found["clipped_dual"] = (ratio > settings.dual_clip) & (advantages < 0)
         return {name: (stopped * batch.mask).sum() for name, stopped in found.items()}
-
-
-def _needed(ratio: Tensor | None) -> Tensor:
-    if ratio is None:
-        raise AssertionError("a surrogate of the ratio without one")
-    return ratio

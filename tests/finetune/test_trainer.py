@@ -306,10 +306,9 @@ def test_a_run_without_differences_ends_by_itself(
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
-def test_what_is_not_finite_changes_no_weight_and_its_rollouts_are_kept(
-    policy: Policy, questions: list[Question], tmp_path: Path
+def test_what_is_not_finite_changes_no_weight(
+    policy: Policy, questions: list[Question]
 ) -> None:
-    engine = engine_of(policy)
     groups = drawn(policy, questions).groups
     with torch.no_grad():
         policy.model.get_input_embeddings().weight[2] = float("nan")
@@ -319,7 +318,6 @@ def test_what_is_not_finite_changes_no_weight_and_its_rollouts_are_kept(
         learn(policy, groups, DAPO, State(1), optimizer, PRACTICE, COURSE, rate_step=0)
     after = policy.model.state_dict()
     assert all(torch.equal(v.nan_to_num(), after[n].nan_to_num()) for n, v in before.items())
-    assert engine.name == "tiny"
 
 
 def test_a_divergence_from_the_reference_is_part_of_the_loss(
