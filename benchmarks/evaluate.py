@@ -8,8 +8,8 @@ Conventions
   server, the engine, imports) is not. The ways alternate, and medians are compared.
 * lm_eval asks with the number of requests at once that is quickest for it, of
   ``CONCURRENCIES``, found on the first problems; ours with twice what the server runs.
-* The server is as vLLM starts it; our engine in process has settings of its own (on a CPU a
-  prefix cache of smaller blocks), which are part of what is measured.
+* The server is as vLLM starts it, in the precision of our engine; that one has settings of its
+  own besides (on a CPU a prefix cache of smaller blocks), which are part of what is measured.
 * Before each run the prompts that the engine has kept are forgotten: whoever asks second
   would otherwise find them read.
 * Starved: the share of the in-process run in which the engine had nothing to wait for,
@@ -78,9 +78,9 @@ def measure(
     data, task = folder / "data", folder / "task"
     synthesize(make_plan("sheet_music", split="test", count=problems, seed=1), data)
     export_dataset("lm_eval", data, task, modality="text")
-    url = stack.enter_context(serving())
     engine = VllmEngine(NAME, context_length=CONTEXT)
     stack.callback(engine.close)
+    url = stack.enter_context(serving(str(engine.describe()["dtype"])))
     clock = Clock()
     engine._engine.step = clock.timed(engine._engine.step)
 
@@ -179,7 +179,7 @@ def ask_lm_eval(task: Path, url: str, concurrency: int, max_tokens: int, limit: 
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[str]:
+def serving(precision: str) -> Iterator[str]:
     """vLLM's server on the default model, with the settings of our engine; its base URL."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -187,7 +187,7 @@ def serving() -> Iterator[str]:
     # `vllm serve` does not start from the CPU build: it asks for the version of a package `vllm`.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", str(smollm2_folder()), "--served-model-name", NAME]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", precision]
     command += ["--enforce-eager", "--max-model-len", str(CONTEXT)]
     command += ["--max-num-seqs", str(CPU_SEQUENCES), "--kv-cache-memory-bytes", str(2**31)]
     command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", str(CONTEXT)]

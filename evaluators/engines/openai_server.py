@@ -94,7 +94,8 @@ class OpenAIServerEngine:
     Raises
     ------
     InputError
-        The ``openai`` package is not installed, a URL is none, or a number is out of range.
+        The packages ``openai`` and ``aiohttp`` are not installed, a URL is none, or a number is
+        out of range.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class OpenAIServerEngine:
         places = [split_credentials(url) for url in urls]
         key = _key(api_key or os.environ.get("OPENAI_API_KEY", ""))
         try:
+            import aiohttp  # noqa: F401
             import openai
         except ImportError as error:
             raise InputError(f"the openai engine is not installed here: {error}") from error
@@ -134,6 +136,9 @@ class OpenAIServerEngine:
                     max_retries=0,
                     timeout=openai.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
                     default_headers=_authorization(_basic(credentials)),
+                    # Half the work of the one over httpx: with a server on the same machine what
+                    # a client works is taken from the model.
+                    http_client=openai.DefaultAioHttpClient(),
                 ),
             )
             for url, credentials in places
