@@ -420,15 +420,29 @@ def train(
     objective: Annotated[
         str, typer.Option(help="sft, or a preset (docs/objectives.md): grpo, dapo, gspo, ...")
     ],
-    data: Annotated[Path, typer.Option(help="The dataset folder to learn from.")],
     out: Annotated[Path, typer.Option(help="The run folder; an old one is resumed.")],
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps (sft), or rollouts.")],
+    data: Annotated[Path | None, typer.Option(help="The dataset folder to learn from.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="Instead of a dataset: fresh items of this suite.")
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="--suite: only this task (may be repeated).")
+    ] = None,
+    level: Annotated[
+        list[int] | None, typer.Option(help="--suite: only this level (may be repeated).")
+    ] = None,
+    curriculum: Annotated[
+        bool, typer.Option(help="--suite: ask most where about half of the replies are right.")
+    ] = False,
     model: Annotated[str, typer.Option(help="smollm2, a folder, or a Hub id.")] = "smollm2",
+    lora_rank: Annotated[int, typer.Option(help="Train an adapter of this rank (0: all.)")] = 0,
     learning_rate: Annotated[float, typer.Option(help="AdamW's.")] = 1e-5,
+    critic_learning_rate: Annotated[float, typer.Option(help="ppo: that of the critic.")] = 1e-5,
     warmup: Annotated[int, typer.Option(help="Steps until it is reached.")] = 0,
     decay: Annotated[str, typer.Option(help="constant, linear or cosine.")] = "constant",
     weight_decay: Annotated[float, typer.Option(help="AdamW's.")] = 0.0,
-    modality: Annotated[str, typer.Option(help="text.")] = "text",
+    modality: Annotated[str, typer.Option(help="text, image, or both.")] = "text",
     batch: Annotated[int, typer.Option(help="sft: examples a step.")] = 8,
     replies: Annotated[str, typer.Option(help="sft: solution, answer, or format.")] = "solution",
     prompts: Annotated[int, typer.Option(help="Groups a step.")] = 8,
@@ -445,7 +459,9 @@ def train(
     ] = None,
     reward: Annotated[
         list[str] | None,
-        typer.Option(help="correctness, form, or module:function, each perhaps =weight."),
+        typer.Option(
+            help="correctness, form, overlong:TOKENS, or module:function, each perhaps =weight."
+        ),
     ] = None,
     engine: Annotated[str, typer.Option(help="transformers (the model itself), or vllm.")] = (
         "transformers"
@@ -455,28 +471,47 @@ def train(
         None
     ),
     validate_every: Annotated[int, typer.Option(help="Steps between (0: never).")] = 0,
+    test: Annotated[
+        Path | None, typer.Option(help="A dataset to be asked once, of the best checkpoint.")
+    ] = None,
     save_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 50,
-    keep: Annotated[int, typer.Option(help="Checkpoints to keep (0: all).")] = 2,
+    keep: Annotated[int, typer.Option(help="Checkpoints to keep beside the best (0: all).")] = 2,
     micro_tokens: Annotated[int, typer.Option(help="Tokens that the model reads at once.")] = 4096,
     seed: Annotated[int, typer.Option(help="The run's seed.")] = 0,
     max_minutes: Annotated[float, typer.Option(help="End after so long (0: never).")] = 0.0,
     most_tokens: Annotated[int, typer.Option(help="End after so many tokens (0: never).")] = 0,
+    least_entropy: Annotated[
+        float, typer.Option(help="End where the entropy is below, in nats.")
+    ] = 0.0,
     autocast: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = False,
+    shard_weights: Annotated[
+        bool, typer.Option(help="Under torchrun: each process holds a part of every weight.")
+    ] = False,
+    track: Annotated[str, typer.Option(help="tensorboard, trackio, or both with a comma.")] = "",
+    plot: Annotated[bool, typer.Option(help="Draw curves.svg at the end.")] = False,
     json: Json = False,
 ) -> None:
-    """Train a model on a dataset: sft on worked solutions, or rewards for right answers."""
-    from finetune.command import Job, run_training
+    """Train a model: sft on worked solutions, or rewards for right answers."""
+    from finetune.command import run_training, step_line
+    from finetune.job import Job
 
     job = Job(
         objective=objective,
         model=model,
-        data=str(data),
         steps=steps,
         learning_rate=learning_rate,
+        data=None if data is None else str(data),
+        suite=suite,
+        tasks=tuple(task or ()),
+        levels=tuple(level or ()),
+        curriculum=curriculum,
         modality=modality,
+        lora_rank=lora_rank,
+        autocast=autocast,
         warmup=warmup,
         decay=decay,
         weight_decay=weight_decay,
+        critic_learning_rate=critic_learning_rate,
         batch=batch,
         replies=replies,
         prompts=prompts,
@@ -492,22 +527,57 @@ def train(
         window=window,
         validation=None if validation is None else str(validation),
         validate_every=validate_every,
+        test=None if test is None else str(test),
         save_every=save_every,
         keep=keep,
         micro_tokens=micro_tokens,
         seed=seed,
         max_minutes=max_minutes,
         most_tokens=most_tokens,
-        autocast=autocast,
+        least_entropy=least_entropy,
+        shard_weights=shard_weights,
+        track=tuple(filter(None, track.split(","))),
+        plot=plot,
     )
     with progress(f"train {objective}", "steps", quiet=json) as update:
-        result = run_training(job, out, update)
+        result = run_training(
+            job, out, lambda done, wanted, figures: update(done, wanted, step_line(figures))
+        )
     if json:
         print_json(result)
         return
     print_line(f"{result['steps']} steps; checkpoint: {result['checkpoint']}")
     if result["stopped"]:
         print_line(f"ended: {result['stopped']}")
+    if result["best"] is not None:
+        print_line(f"best: {result['best']}")
+    if "test" in result:
+        print_line(f"test: {100 * result['test']:.1f} % right")
+    for name in ("transcripts", "curves"):
+        if name in result:
+            print_line(f"{name}: {result[name]}")
+
+
+@app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="learning: imitation, then reinforcement.")],
+    out: Annotated[Path, typer.Option(help="The study's folder; an old one is resumed.")],
+    seed: Annotated[int, typer.Option(help="The study's seed.")] = 0,
+    model: Annotated[str, typer.Option(help="smollm2, a folder, or a Hub id.")] = "smollm2",
+    engine: Annotated[str, typer.Option(help="vllm, or transformers.")] = "vllm",
+    json: Json = False,
+) -> None:
+    """Run an experiment of the docs from its data to its table; cut anywhere, it goes on."""
+    from finetune.learning_study import Study, run_study, study_lines
+
+    if name != "learning":
+        raise InputError(f"unknown study {name!r}; there is: learning")
+    found = run_study(Study(seed=seed, model=model, engine=engine), out, note)
+    if json:
+        print_json(found)
+        return
+    for line in study_lines(found):
+        print_line(line)
 
 
 @app.command()
@@ -586,6 +656,54 @@ def board(
             shown = "-" if accuracy is None else f"{100 * accuracy:.1f} %"
             print_line(f"  {shown:>8}  {row['name']}")
     print_line(f"page: {record['page']}")
+
+
+@app.command()
+def publish(
+    kind: Annotated[str, typer.Argument(help="model.")],
+    path: Annotated[Path, typer.Argument(help="A training folder, or one of its checkpoints.")],
+    repo: Annotated[str, typer.Option(help="Where on the Hub: owner/name.")],
+    out: Annotated[Path, typer.Option(help="The folder for the card and its picture.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write the card and list the files; send nothing.")
+    ] = False,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Ask the repository's owner instead.")
+    ] = False,
+    licence: Annotated[str | None, typer.Option(help="Such as apache-2.0.")] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="A dataset of the Hub it learned from.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Publish a trained model on the Hub, with a card and its curves."""
+    from finetune.curves import draw_curves
+    from leaderboards.publish import publish_model
+    from leaderboards.trained import read_trained
+
+    if kind != "model":
+        raise InputError(f"what is published is model, not {kind!r}")
+    curves = out / "curves.svg"
+    folder = read_trained(path).stages[-1].folder
+    out.mkdir(parents=True, exist_ok=True)
+    draw_curves([folder], curves)
+    result = publish_model(
+        path,
+        repo,
+        out,
+        dry_run=dry_run,
+        curves=curves,
+        licence=licence,
+        datasets=dataset or (),
+        create_pr=create_pr,
+    )
+    if json:
+        print_json(result)
+        return
+    for file in result["files"]:
+        print_line(f"{file['bytes']:>12,}  {file['path']}")
+    print_line(f"card: {result['card']}")
+    print_line(result["url"] or f"nothing was sent to {repo}: --dry-run")
 
 
 @app.command()

@@ -14,11 +14,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 SECONDS_BETWEEN_LINES = 5.0
+
+
+class Update(Protocol):
+    """Called with how much is done, how much there is to do, and what there is to say of it."""
+
+    def __call__(self, done: int, total: int, detail: str = "") -> None: ...
 
 
 def print_json(record: Mapping[str, Any]) -> None:
@@ -44,10 +50,10 @@ def visible(text: str) -> str:
 
 
 @contextmanager
-def progress(title: str, unit: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str, unit: str, quiet: bool = False) -> Iterator[Update]:
     """Yield a function to call with how much is done and how much there is to do."""
     if quiet:
-        yield lambda done, total: None
+        yield lambda done, total, detail="": None
     elif sys.stderr.isatty():
         with _bar(title, unit) as update:
             yield update
@@ -55,21 +61,21 @@ def progress(title: str, unit: str, quiet: bool = False) -> Iterator[Callable[[i
         yield _lines(title, unit)
 
 
-def _lines(title: str, unit: str) -> Callable[[int, int], None]:
+def _lines(title: str, unit: str) -> Update:
     last = time.monotonic()
 
-    def update(done: int, total: int) -> None:
+    def update(done: int, total: int, detail: str = "") -> None:
         nonlocal last
         now = time.monotonic()
         if done == total or now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            note(f"{title}: {done} of {total} {unit}")
+            note(f"{title}: {done} of {total} {unit}{': ' if detail else ''}{detail}")
 
     return update
 
 
 @contextmanager
-def _bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(title: str, unit: str) -> Iterator[Update]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -85,10 +91,15 @@ def _bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         MofNCompleteColumn(),
         TextColumn(unit, markup=False),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
     )
     # No thread to refresh it: a process with threads cannot be forked safely.
     bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
     with bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(title, total=None, detail="")
         bar.refresh()
-        yield lambda done, total: bar.update(task, completed=done, total=total, refresh=True)
+
+        def update(done: int, total: int, detail: str = "") -> None:
+            bar.update(task, completed=done, total=total, detail=detail, refresh=True)
+
+        yield update

@@ -10,17 +10,15 @@ Conventions
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
-from contextlib import redirect_stderr
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -52,10 +50,25 @@ def whole_checkpoints(folder: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in named if match}
 
 
+class Savable(Protocol):
+    """What a checkpoint keeps of a policy, beside the trainer's state."""
+
+    def save(self, folder: Path) -> None:
+        """Write weights, tokenizer and chat template into a folder that is there."""
+
+
 def save_checkpoint(
-    folder: Path, step: int, model: Any, tokenizer: Any, state: Mapping[str, Any], keep: int = 0
+    folder: Path,
+    step: int,
+    policy: Savable,
+    state: Mapping[str, Any],
+    *,
+    keep: int = 0,
+    spared: Collection[int] = (),
 ) -> Path:
-    """Write a checkpoint, and remove all but the last ``keep`` (0: none is removed).
+    """Write a checkpoint, and remove all but the last ``keep`` and those of steps ``spared``.
+
+    With ``keep`` 0 none is removed.
 
     Raises
     ------
@@ -70,10 +83,7 @@ def save_checkpoint(
     under_way = folder / f"{place.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     under_way.mkdir(parents=True)
     try:
-        # It draws its bars on stderr, whatever it is told; its errors are raised.
-        with redirect_stderr(io.StringIO()):
-            model.save_pretrained(under_way)
-        tokenizer.save_pretrained(under_way)
+        policy.save(under_way)
         tensors: dict[str, torch.Tensor] = {}
         record = _without_tensors({**state, "step": step, "random": random_state()}, "", tensors)
         (under_way / STATE).parent.mkdir()
@@ -90,8 +100,9 @@ def save_checkpoint(
         raise
     sync_folder(folder)
     if keep:
-        for _, old in sorted(whole_checkpoints(folder).items())[:-keep]:
-            shutil.rmtree(old)
+        for done, old in sorted(whole_checkpoints(folder).items())[:-keep]:
+            if done not in spared:
+                shutil.rmtree(old)
     return place
 
 
@@ -162,5 +173,5 @@ def restore_random(state: Mapping[str, Any]) -> None:
     kind, keys, place, has_gauss, gauss = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), place, has_gauss, gauss))
     torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    # A run may go on with fewer devices than it had, or without.
+    torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])

@@ -4,69 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import shutil
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import benchgen
-from benchgen.dataset import read_rows
 from benchgen.errors import InputError
 from evaluators.questions import read_data, read_questions
+from finetune.job import SFT, Job, parse_overrides
 
-Progress = Callable[[int, int], None]
-"""Called with the steps done and the steps wanted."""
+if TYPE_CHECKING:
+    from finetune.course import Course, Progress, Trained
+    from finetune.optimizer import Optimization
+    from finetune.policy import Policy
+    from finetune.ranks import Ranks
+    from finetune.trainer import Scorer
 
-SFT = "sft"
-ENGINES = ("transformers", "vllm")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """All that a training run is asked for; the fields are the command's options.
-
-    ``objective`` is ``sft`` or a preset's name, ``overrides`` change its settings.
-    """
-
-    objective: str
-    model: str
-    data: str
-    steps: int
-    learning_rate: float
-    modality: str = "text"
-    warmup: int = 0
-    decay: str = "constant"
-    weight_decay: float = 0.0
-    batch: int = 8
-    replies: str = "solution"
-    prompts: int = 8
-    samples: int = 8
-    max_tokens: int = 256
-    temperature: float = 1.0
-    dynamic: bool = False
-    updates: int = 1
-    mini_batches: int = 1
-    overrides: tuple[str, ...] = ()
-    rewards: tuple[str, ...] = ("correctness",)
-    engine: str = "transformers"
-    window: int = 64
-    validation: str | None = None
-    validate_every: int = 0
-    save_every: int = 50
-    keep: int = 2
-    micro_tokens: int = 4096
-    seed: int = 0
-    max_minutes: float = 0.0
-    most_tokens: int = 0
-    autocast: bool = False
+Begin = Callable[["Policy", str, Path, "Ranks", "Progress | None"], "Trained"]
+"""Trains a policy that was loaded from a name or folder, into a folder."""
 
 
 def run_training(job: Job, out: Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Train, and say where it ended: ``steps``, ``stopped``, ``checkpoint``, ``metrics``.
+    """Train, and say where it ended: ``steps``, ``stopped``, ``checkpoint``, ``metrics``, ...
 
     Raises
     ------
@@ -80,50 +42,132 @@ def run_training(job: Job, out: Path, progress: Progress | None = None) -> dict[
     except ImportError as error:
         raise InputError(f"training is not installed here: {error}") from error
     from finetune.checkpoint import checkpoint_path, latest_step
+    from finetune.course import Course
+    from finetune.ranks import joined
+    from finetune.trackers import check_trackers, tracked
     from finetune.training_folder import METRICS, check_folder, write_config
 
-    if job.modality != "text":
-        raise InputError(f"a policy here reads text, not {job.modality!r}")
+    check_trackers(job.track)
+    if job.plot:
+        from finetune.curves import check_drawing
+
+        check_drawing()
     optimization = Optimization(
-        job.steps, job.learning_rate, job.warmup, job.decay, job.weight_decay
+        job.steps, job.learning_rate, job.warmup, job.decay, job.weight_decay,
+        critic_learning_rate=job.critic_learning_rate,
+    )  # fmt: skip
+    course = Course(
+        job.micro_tokens, job.seed, job.save_every, job.keep, job.max_minutes, job.most_tokens
     )
-    prepared = _sft(job, optimization) if job.objective == SFT else _rl(job, optimization)
-    data = read_data(Path(job.data))
-    if "test" in data.split.split("+"):
-        raise InputError(f"{job.data} is of the split test, which is not learned from")
-    validation = read_data(Path(job.validation)) if job.validation else None
+    begin = (_sft if job.objective == SFT else _rl)(job, optimization, course)
     record = {
         **dataclasses.asdict(job),
-        "data_digest": data.digest,
-        "validation_digest": validation.digest if validation else "",
+        **_digests(job),
         "benchgen_version": benchgen.__version__,
     }
-    from finetune.policy import load_policy
-    from finetune.ranks import joined
-
     check_folder(out, record)
-    for name in ("save_every", "keep", "validate_every", "max_minutes", "most_tokens"):
-        if getattr(job, name) < 0:
-            raise InputError(f"--{name.replace('_', '-')} is 0 or more")
     step = latest_step(out)
-    source = job.model if step is None else str(checkpoint_path(out, step))
-    with joined() as ranks:
-        policy = load_policy(source, autocast=job.autocast)
+    checkpoint = None if step is None else checkpoint_path(out, step)
+    with joined(job.shard_weights) as ranks:
+        if ranks.sharded and ranks.first:
+            print(_needs(job, ranks), file=sys.stderr)
+        policy = _load(job, checkpoint)
         if ranks.first:
             write_config(out, record)
         ranks.wait()
-        with _memory_told(job):
-            told = progress if ranks.first else None
-            trained = prepared(policy, source, out, ranks, told)
-    return {
-        "out": str(out),
-        "steps": trained.steps,
-        "stopped": trained.stopped,
-        "checkpoint": str(trained.checkpoint),
-        "metrics": str(out / METRICS),
-        "rows_share_prompts": policy.shared,
-        "why_not": policy.unshared,
-    }
+        with _memory_told(job), tracked(job.track, out, record) as track:
+
+            def told(done: int, wanted: int, line: Mapping[str, Any]) -> None:
+                track(line)
+                if progress is not None:
+                    progress(done, wanted, line)
+
+            trained = begin(
+                policy, str(checkpoint or job.model), out, ranks, told if ranks.first else None
+            )
+        found: dict[str, Any] = {
+            "out": str(out),
+            "steps": trained.steps,
+            "stopped": trained.stopped,
+            "checkpoint": str(trained.checkpoint),
+            "best": None if trained.best is None else str(trained.best),
+            "metrics": str(out / METRICS),
+            "rows_share_prompts": policy.shared,
+            "why_not": policy.unshared,
+        }
+        if ranks.first:
+            found |= _drawn(job, policy, out)
+        if job.test is not None and ranks.first:
+            from finetune.held_out import score_test
+
+            chosen = trained.best or trained.checkpoint
+            found["test"] = score_test(
+                job, lambda path: _engine_of(job, path), Path(job.test), out, chosen
+            )
+        ranks.wait()
+    return found
+
+
+def _drawn(job: Job, policy: Policy, out: Path) -> dict[str, str]:
+    """What people look at, by its name: the curves if they were asked for, the transcripts."""
+    from finetune.transcripts import journalled_steps, write_transcripts
+
+    found = {}
+    if job.plot:
+        from finetune.curves import draw_curves
+
+        draw_curves([out], out / "curves.svg")
+        found["curves"] = str(out / "curves.svg")
+    if journalled_steps(out):
+        found["transcripts"] = str(write_transcripts(out, policy.tokenizer.decode))
+    return found
+
+
+def _digests(job: Job) -> dict[str, str]:
+    """Of the datasets that a job names.
+
+    Raises
+    ------
+    InputError
+        One cannot be read, or what is learned from is of the test split.
+    """
+    found = {}
+    for name in ("data", "validation", "test"):
+        path = getattr(job, name)
+        if path is not None:
+            data = read_data(Path(path))
+            if name != "test" and "test" in data.split.split("+"):
+                raise InputError(f"{path} is of the split test, which is not learned from")
+            found[f"{name}_digest"] = data.digest
+    return found
+
+
+def _load(job: Job, checkpoint: Path | None) -> Policy:
+    """The policy as it begins, or as the checkpoint has it."""
+    from finetune.policy import ADAPTER, load_policy
+
+    if not job.lora_rank:
+        return load_policy(
+            str(checkpoint or job.model), autocast=job.autocast, sharded=job.shard_weights
+        )
+    from finetune.adapter import add_adapter, load_adapter
+    from finetune.checkpoint import seed_random
+
+    policy = load_policy(job.model, autocast=job.autocast)
+    # Half of an adapter is drawn: every process draws the same.
+    seed_random(job.seed)
+    if checkpoint is None:
+        adapter = add_adapter(policy.model, job.lora_rank)
+    else:
+        adapter = load_adapter(policy.model, checkpoint / ADAPTER)
+    return dataclasses.replace(policy, adapter=adapter)
+
+
+def _needs(job: Job, ranks: Ranks) -> str:
+    """What the model will need of memory, before it is loaded."""
+    from finetune.memory import needs, read_config, skeleton
+
+    return str(needs(skeleton(read_config(job.model)), ranks.size))
 
 
 @contextmanager
@@ -143,177 +187,161 @@ def _memory_told(job: Job) -> Iterator[None]:
         ) from error
 
 
-def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
-    """``name=value`` each; a value is JSON, or else a word.
-
-    Raises
-    ------
-    InputError
-        One has no name or no value.
-    """
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise InputError(f"an override is name=value, not {text!r}")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
-
-
-def _sft(job: Job, optimization: Any) -> Callable[..., Any]:
+def _sft(job: Job, optimization: Optimization, course: Course) -> Begin:
     from finetune.examples import REPLIES, read_examples
-    from finetune.sft import Pace, imitate
+    from finetune.sft import imitate
 
-    if job.overrides:
-        raise InputError("sft has no objective to override")
-    if job.validation or job.validate_every:
-        raise InputError("sft is not validated as it goes: ask its checkpoints")
     if job.replies not in REPLIES:
         raise InputError(f"--replies is {', '.join(REPLIES)}, not {job.replies!r}")
-    pace = Pace(
-        batch=job.batch, micro_tokens=job.micro_tokens, seed=job.seed, save_every=job.save_every,
-        keep=job.keep, max_minutes=job.max_minutes, most_tokens=job.most_tokens,
-    )  # fmt: skip
+    if job.batch < 1:
+        raise InputError(f"a step takes an example or more, not {job.batch}")
 
     def begin(
-        policy: Any, source: str, out: Path, ranks: Any, progress: Progress | None
-    ) -> Any:
+        policy: Policy, source: str, out: Path, ranks: Ranks, progress: Progress | None
+    ) -> Trained:
+        assert job.data is not None
         examples, longer = read_examples(
             Path(job.data), policy, modality=job.modality, replies=job.replies
         )
         if longer:
             print(f"{longer} examples are longer than the context: left out", file=sys.stderr)
-        return imitate(policy, examples, out, optimization, pace, progress, ranks)
+        return imitate(policy, examples, out, optimization, course, job.batch, progress, ranks)
 
     return begin
 
 
-def _rl(job: Job, optimization: Any) -> Callable[..., Any]:
+def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
+    from finetune.held_out import check_apart, validator
     from finetune.objectives import resolve
     from finetune.rewards import check_rewards, parse_reward
-    from finetune.trainer import Course, Practice, train
+    from finetune.trainer import Practice, Validation, needs_critic, train
 
     settings = {"correction": "truncate", **parse_overrides(job.overrides)}
     if job.objective == "dr_grpo":
         settings.setdefault("max_length", job.max_tokens)
     objective = resolve(job.objective, **settings)
-    if objective.value_coef or objective.advantage == "gae":
-        raise InputError(f"{job.objective} needs a critic, which this trainer has none of")
-    if objective.entropy_coef:
-        raise InputError("entropy_coef needs an entropy with gradient, which this trainer lacks")
-    if job.engine not in ENGINES:
-        raise InputError(f"rollouts are sampled by {', '.join(ENGINES)}, not {job.engine!r}")
     practice = Practice(
         prompts=job.prompts, samples=job.samples, max_tokens=job.max_tokens,
         temperature=job.temperature, dynamic=job.dynamic, updates=job.updates,
-        mini_batches=job.mini_batches,
+        mini_batches=job.mini_batches, least_entropy=job.least_entropy,
     )  # fmt: skip
-    course = Course(
-        micro_tokens=job.micro_tokens, seed=job.seed, save_every=job.save_every, keep=job.keep,
-        validate_every=job.validate_every, max_minutes=job.max_minutes,
-        most_tokens=job.most_tokens,
-    )  # fmt: skip
-    if bool(job.validation) != bool(job.validate_every):
-        raise InputError("--validation and --validate-every go together")
-    if job.validation:
-        _check_apart(Path(job.data), Path(job.validation))
-    rewards = [parse_reward(text) for text in job.rewards]
-    questions = list(read_questions(Path(job.data), job.modality))
-    check_rewards(rewards, [question.problem for question in questions[:16]])
+    if job.data is not None and job.validation is not None:
+        check_apart(Path(job.data), Path(job.validation))
+    rewards = [parse_reward(text, job.max_tokens) for text in job.rewards]
+    questions = _questions(job)
+    check_rewards(rewards, questions.samples())
 
     def begin(
-        policy: Any, source: str, out: Path, ranks: Any, progress: Progress | None
-    ) -> Any:
-        reference = None
+        policy: Policy, source: str, out: Path, ranks: Ranks, progress: Progress | None
+    ) -> Trained:
+        if job.modality != "text" and policy.reader is None:
+            raise InputError(f"the policy takes no pictures: its modality is not {job.modality!r}")
+        reference = critic = validation = None
         if objective.kl_coef or objective.reward_kl_coef:
-            from finetune.policy import load_policy
+            reference = _reference(job, policy)
+        if needs_critic(objective):
+            from finetune.critic import load_critic
 
-            reference = load_policy(job.model, autocast=job.autocast)
-            reference.model.requires_grad_(False)
-        engine = _engine(job, policy, source)
-        validate = None
+            critic = load_critic(job.model, policy)
+        trained = [p for one in (policy, critic) if one is not None for p in one.model.parameters()]
+        engine = _engine(job, policy, source, trained, ranks)
         if job.validation is not None:
-            validate = _validator(job, engine, Path(job.validation), out)
-
-        def tell(step: int, steps: int, figures: Mapping[str, float]) -> None:
-            if progress is not None:
-                progress(step, steps)
-
+            ask = validator(job, engine, Path(job.validation), out)
+            validation = Validation(job.validate_every, ask)
         with contextlib.closing(engine):
             return train(
                 policy, engine, questions, rewards, objective, out, practice=practice,
-                course=course, optimization=optimization, reference=reference, validate=validate,
-                progress=tell, ranks=ranks,
+                course=course, optimization=optimization, reference=reference, critic=critic,
+                validation=validation, progress=progress, ranks=ranks,
             )  # fmt: skip
 
     return begin
 
 
-def _engine(job: Job, policy: Any, source: str) -> Any:
-    """What samples: the very model that is trained, or a vLLM that is given its weights."""
-    if job.engine == "vllm":
-        from evaluators.engines.vllm import VllmEngine
+def _questions(job: Job) -> Any:
+    """Where the questions come from: a dataset, or a suite's generators."""
+    if job.suite is not None:
+        from finetune.curriculum import curriculum
 
-        return VllmEngine(source, window=job.window, dtype="float32")
+        return curriculum(
+            job.suite, job.tasks, job.levels, modality=job.modality, seed=job.seed,
+            adaptive=job.curriculum,
+        )  # fmt: skip
+    from finetune.questions import Listed
+
+    assert job.data is not None
+    return Listed(list(read_questions(Path(job.data), job.modality)), job.seed)
+
+
+def _reference(job: Job, policy: Policy) -> Scorer:
+    """What the policy began as."""
+    if policy.adapter is not None:
+        from finetune.adapter import WithoutAdapter
+
+        return WithoutAdapter(policy)
+    from finetune.policy import load_policy
+
+    reference = load_policy(job.model, autocast=job.autocast, sharded=job.shard_weights)
+    reference.model.requires_grad_(False)
+    return reference
+
+
+def _engine(
+    job: Job, policy: Policy, source: str, trained: Sequence[Any], ranks: Ranks
+) -> Any:
+    """What samples: the very model that is trained, or a vLLM that is given its weights.
+
+    Raises
+    ------
+    InputError
+        The ranks are on several machines, or their GPUs have no room for engines.
+    """
+    if job.engine == "vllm":
+        if int(os.environ.get("LOCAL_WORLD_SIZE", ranks.size)) != ranks.size:
+            raise InputError("vLLM is given weights on one machine: for several see docs/scale.md")
+        return _engine_of(job, source, trained)
     from evaluators.engines.transformers import LoadedModel, TransformersEngine
 
     return TransformersEngine(
-        LoadedModel(job.model, policy.model, policy.tokenizer), window=job.window
+        LoadedModel(job.model, policy.model, policy.tokenizer, policy.processor),
+        window=job.window,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """An engine under the name of what it has become, for the board."""
+def _engine_of(job: Job, path: str, trained: Sequence[Any] = ()) -> Any:
+    """An engine on a model of its own, beside what is ``trained`` where there is a GPU."""
+    if job.engine == "vllm":
+        from evaluators.engines.vllm import VllmEngine
+        from finetune.memory import engine_share
 
-    engine: Any
-    name: str
+        precision = "bfloat16" if job.autocast else "float32"
+        return VllmEngine(
+            path, window=job.window, dtype=precision, sleeps=True,
+            memory_share=engine_share(trained),
+        )  # fmt: skip
+    from evaluators.engines.transformers import TransformersEngine
 
-    @property
-    def window(self) -> int:
-        return int(self.engine.window)
-
-    def generate(self, requests: Any) -> Any:
-        return self.engine.generate(requests)
-
-    def describe(self) -> Mapping[str, Any]:
-        return {**self.engine.describe(), "model": self.name}
-
-    def close(self) -> None:
-        """The engine is its owner's to close."""
+    return TransformersEngine(path, window=job.window, dtype="float32")
 
 
-def _check_apart(data: Path, validation: Path) -> None:
-    """Whether what is validated on is not learned from."""
-    ids = {row["id"] for row in read_rows(data, ("id",))}
-    shared = next((r["id"] for r in read_rows(validation, ("id",)) if r["id"] in ids), None)
-    if shared is not None:
-        raise InputError(f"{shared!r} is in the training data and in the validation data")
-
-
-def _validator(job: Job, engine: Any, data: Path, out: Path) -> Callable[[int], float]:
-    """Greedy accuracy on ``data`` by the evaluators' runner; a run for the board each time."""
-    from evaluators.command import evaluate
-    from finetune.checkpoint import random_state, restore_random
-
-    def validate(step: int) -> float:
-        before = random_state()
-        folder = out / "validation" / f"step-{step:08d}"
-        # Of a run that was cut: what it said belongs to weights that are gone.
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            found = evaluate(
-                data, folder, engine=_Named(engine, f"{out.name}-step-{step}"),
-                modality=job.modality, max_tokens=job.max_tokens,
-            )  # fmt: skip
-        finally:
-            # What is only looked at leaves no trace in what is trained.
-            restore_random(before)
-        accuracy = found.summary["overall"]["accuracy"]
-        return float("nan") if accuracy is None else float(accuracy)
-
-    return validate
-
+def step_line(figures: Mapping[str, float]) -> str:
+    """A step's figures in a few words, for whoever watches."""
+    found = []
+    for name, words in (
+        ("loss", "loss {:.4f}"),
+        ("accuracy", "right {:.1%}"),
+        ("reward", "reward {:.3f}"),
+        ("length", "{:.0f} tokens"),
+        ("entropy", "entropy {:.3f}"),
+        ("clipped_high", "clipped {:.2%} high"),
+        ("clipped_low", "{:.2%} low"),
+        ("zero_variance_groups", "alike {:.0%}"),
+        ("mismatch_k3", "mismatch {:.1e}"),
+        ("validation", "held out {:.1%}"),
+        ("seconds_sample", "sample {:.0f} s"),
+        ("seconds_learn", "learn {:.0f} s"),
+        ("seconds", "{:.1f} s"),
+    ):
+        if name in figures:
+            found.append(words.format(figures[name]))
+    return ", ".join(found)

@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-* The prompt is what an evaluation would send; the reply is the assistant's turn as the chat
-  template writes it, up to the token that ends it.
+* The prompt is what an evaluation would send, with as many image tokens for its pictures; the
+  reply is the assistant's turn as the chat template writes it, up to the token that ends it.
 * ``solution`` imitates the worked solution and the box, ``answer`` the box alone. ``format``
   is a control: the box with an option drawn by a hash, so that only the form can be learned.
 """
@@ -20,6 +20,7 @@ from benchgen.errors import InputError
 from benchgen.problem import LETTERS, Problem
 from benchgen.prompt import worked_answer
 from evaluators.questions import Question, read_questions
+from finetune.pictures import PictureReader
 from finetune.policy import Policy
 from finetune.trajectory import Trajectory
 
@@ -36,10 +37,13 @@ def read_examples(
     Raises
     ------
     InputError
-        The dataset is damaged, lacks the modality, or none of its problems is short enough.
+        The dataset is damaged, lacks the modality, or none of its problems is short enough; or
+        the policy takes no pictures.
     """
     if replies not in REPLIES:
         raise InputError(f"replies are {', '.join(REPLIES)}, not {replies!r}")
+    if modality != "text" and policy.reader is None:
+        raise InputError(f"the policy takes no pictures: its modality is text, not {modality!r}")
     made = list(examples(read_questions(data, modality), policy, replies))
     config = policy.model.config.get_text_config()
     longest = getattr(config, "max_position_embeddings", None) or sys.maxsize
@@ -55,13 +59,28 @@ def examples(
     """Each question with the reply to imitate."""
     for question in questions:
         reply = _reply(question.problem, replies)
-        yield trajectory(policy.tokenizer, list(question.messages), reply, policy.ends)
+        yield trajectory(
+            policy.tokenizer,
+            list(question.messages),
+            reply,
+            policy.ends,
+            reader=policy.reader,
+            pictures=question.images,
+        )
 
 
 def trajectory(
-    tokenizer: Any, messages: list[Any], reply: str, ends: Collection[int]
+    tokenizer: Any,
+    messages: list[Any],
+    reply: str,
+    ends: Collection[int],
+    *,
+    reader: PictureReader | None = None,
+    pictures: tuple[bytes, ...] = (),
 ) -> Trajectory:
     """The tokens of a conversation and of the assistant's turn after it, up to one of ``ends``.
+
+    ``reader`` is the one of a model that takes pictures, also where none are shown.
 
     Raises
     ------
@@ -70,7 +89,12 @@ def trajectory(
     """
 
     def tokens(turns: list[Any], asks: bool) -> list[int]:
-        made = tokenizer.apply_chat_template(turns, add_generation_prompt=asks, return_dict=True)
+        if reader is None:
+            made = tokenizer.apply_chat_template(
+                turns, add_generation_prompt=asks, return_dict=True
+            )
+        else:
+            made = tokenizer(reader.words(turns, asks=asks), add_special_tokens=False)
         return list(made["input_ids"])
 
     prompt = tokens(messages, True)
@@ -81,7 +105,10 @@ def trajectory(
     # Templates write a line's end behind it, which the model is never to say.
     last = next((place for place, token in enumerate(said) if token in ends), len(said))
     said = said[: last + 1]
-    return Trajectory(tuple(prompt), tuple(said))
+    if reader is None or not pictures:
+        return Trajectory(tuple(prompt), tuple(said))
+    shown = reader.token_ids(reader.words(messages, asks=True), pictures)
+    return Trajectory(shown, tuple(said), pictures=pictures)
 
 
 def _reply(problem: Problem, replies: str) -> str:

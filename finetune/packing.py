@@ -9,12 +9,13 @@ Conventions
   prompt before it.
 * Rows are padded on the right to a common length. A padded place sees itself alone.
 * A token is predicted at the place before it: a reply's first token at the prompt's last.
+* Prompts that show pictures are the same if the pictures are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,25 +28,28 @@ class Packed:
     """Rows for the model and where in them the replies' tokens are predicted.
 
     ``token_ids`` and ``positions`` are ``[R, S]``; ``sees`` is ``[R, 1, S, S]``, None where every
-    row is one text that is padded on the right, as ``there`` (``[R, S]``) says. Of the ``N``
-    tokens of all replies ``row`` and ``place`` say where they are predicted, ``target`` which they
-    are, ``trajectory`` and ``at`` whose and the how-manieth, each ``[N]``.
+    row is one text that is padded on the right, as ``there`` (``[R, S]``) says; ``asked``
+    (``[R, S]``) is where prompts stand. Of the ``N`` tokens of all replies ``row`` and ``place``
+    say where they are predicted, ``target`` which they are, ``trajectory`` and ``at`` whose and
+    the how-manieth, each ``[N]``. ``pictures`` are the prompts', row after row.
     """
 
     token_ids: Tensor
     positions: Tensor
     there: Tensor
+    asked: Tensor
     sees: Tensor | None
     row: Tensor
     place: Tensor
     target: Tensor
     trajectory: Tensor
     at: Tensor
+    pictures: tuple[bytes, ...] = ()
 
     def to(self, device: torch.device) -> Packed:
-        """The same on a device."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return Packed(**{n: None if t is None else t.to(device) for n, t in fields.items()})
+        """The same with its tensors on a device."""
+        fields = ((name, getattr(self, name)) for name in self.__slots__)
+        return replace(self, **{n: t.to(device) for n, t in fields if isinstance(t, Tensor)})
 
 
 def pack(trajectories: Sequence[Trajectory], *, shared: bool, pad: int = 0) -> Packed:
@@ -93,12 +97,14 @@ def pack(trajectories: Sequence[Trajectory], *, shared: bool, pad: int = 0) -> P
         token_ids=token_ids,
         positions=positions,
         there=spans >= 0,
+        asked=spans == 0,
         sees=None if alone else _sees(spans),
         row=row,
         place=place,
         target=target,
         trajectory=trajectory,
         at=at,
+        pictures=tuple(p for members in rows for p in trajectories[members[0]].pictures),
     )
 
 
@@ -145,7 +151,7 @@ def micro_batches(
 def _rows(trajectories: Sequence[Trajectory], shared: bool) -> Iterator[list[int]]:
     row: list[int] = []
     for index, trajectory in enumerate(trajectories):
-        if row and not (shared and trajectories[row[0]].prompt == trajectory.prompt):
+        if row and not (shared and trajectories[row[0]].shown == trajectory.shown):
             yield row
             row = []
         row.append(index)

@@ -2,9 +2,10 @@
 
 Conventions
 -----------
-* Every rank holds the whole policy and the same state. Work is dealt out, results are
-  summed or gathered, so that a step is the same whatever the number of ranks.
-* ``torchrun`` starts them; without it there is one.
+* Every rank holds the whole policy and the same state, or a part of every weight
+  (``sharded``). Work is dealt out, results are summed or gathered, so that a step is the same
+  whatever the number of ranks.
+* ``torchrun`` starts them, or ``accelerate launch``; without them there is one.
 """
 
 from __future__ import annotations
@@ -20,15 +21,21 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from benchgen.errors import InputError
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process, ``rank`` of ``size`` (from 0)."""
+    """This process, ``rank`` of ``size`` (from 0).
+
+    ``sharded``: each holds a part of the weights, and all have to read the model together.
+    """
 
     rank: int = 0
     size: int = 1
+    sharded: bool = False
 
     @property
     def first(self) -> bool:
@@ -39,6 +46,16 @@ class Ranks:
         """This rank's part: every ``size``-th."""
         return list(things[self.rank :: self.size])
 
+    def rounds(self, things: Sequence[T]) -> list[tuple[T, bool]]:
+        """This rank's part, as ``share`` has it, and whether each of it counts.
+
+        Where all read together they do so equally often: who has fewer reads the last thing
+        once more, which does not count.
+        """
+        mine = [(thing, True) for thing in self.share(things)]
+        lacking = -(-len(things) // self.size) - len(mine) if self.sharded else 0
+        return mine + [(last, False) for last in things[-1:]] * lacking
+
     def sum_(self, tensor: Tensor) -> Tensor:
         """The sum over all ranks, in place."""
         if self.size > 1:
@@ -46,10 +63,15 @@ class Ranks:
         return tensor
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Let every rank have the sum of all ranks' gradients; one that has none counts as 0."""
-        if self.size == 1:
+        """Let every rank have the sum of all ranks' gradients; one that has none counts as 0.
+
+        What is not trained is passed over. Where weights lie in parts it has been done.
+        """
+        if self.size == 1 or self.sharded:
             return
         for parameter in parameters:
+            if not parameter.requires_grad:
+                continue
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             dist.all_reduce(parameter.grad)
@@ -79,9 +101,17 @@ class Ranks:
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
-    """The ranks that ``torchrun`` started, or this process alone."""
+def joined(sharded: bool = False) -> Iterator[Ranks]:
+    """The ranks that ``torchrun`` started, or this process alone.
+
+    Raises
+    ------
+    InputError
+        Weights are to lie in parts on one process.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        if sharded:
+            raise InputError("--shard-weights is for two processes or more: see torchrun")
         yield Ranks()
         return
     cuda = torch.cuda.is_available()
@@ -90,6 +120,6 @@ def joined() -> Iterator[Ranks]:
     # One may validate, or sample, for long while the others wait.
     dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(days=1))
     try:
-        yield Ranks(dist.get_rank(), dist.get_world_size())
+        yield Ranks(dist.get_rank(), dist.get_world_size(), sharded)
     finally:
         dist.destroy_process_group()

@@ -76,13 +76,16 @@ def soft_overlong(longest: int, cache: int) -> RewardFunction:
     return penalty
 
 
-def parse_reward(text: str) -> Reward:
-    """``correctness``, ``form`` or ``module:function``, after it perhaps ``=`` and a weight.
+def parse_reward(text: str, longest: int) -> Reward:
+    """A part of the reward by its name, after it perhaps ``=`` and a weight.
+
+    ``correctness``, ``form``, ``overlong:N`` (``soft_overlong`` over the last N of the
+    ``longest`` tokens that a reply may have) or ``module:function``.
 
     Raises
     ------
     InputError
-        There is no such function, or the weight is no number.
+        There is no such function, or a number is none.
     """
     name, _, weight = text.partition("=")
     try:
@@ -91,7 +94,7 @@ def parse_reward(text: str) -> Reward:
         number = math.nan
     if not math.isfinite(number):
         raise InputError(f"a reward's weight is a number, not {weight!r}")
-    return Reward(name, number, _find(name))
+    return Reward(name, number, _find(name, longest))
 
 
 def judge(rewards: Sequence[Reward], problem: Problem, response: Response) -> Judged:
@@ -135,11 +138,15 @@ def check_rewards(rewards: Sequence[Reward], problems: Iterable[Problem]) -> Non
             )
 
 
-def _find(name: str) -> RewardFunction:
+def _find(name: str, longest: int) -> RewardFunction:
     known: dict[str, RewardFunction] = {"correctness": correctness, "form": form}
     if name in known:
         return known[name]
     module, colon, function = name.partition(":")
+    if module == "overlong":
+        if not function.isascii() or not function.isdigit():
+            raise InputError(f"the penalty of long replies is overlong:TOKENS, not {name!r}")
+        return soft_overlong(longest, int(function))
     try:
         if not colon:
             raise AttributeError("there is no such reward")
@@ -151,6 +158,7 @@ def _find(name: str) -> RewardFunction:
             raise AttributeError("it is no function")
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(
-            f"a reward is {', '.join(known)} or module:function, not {name!r}: {error}"
+            f"a reward is {', '.join(known)}, overlong:TOKENS or module:function, not {name!r}: "
+            f"{error}"
         ) from None
     return found

@@ -8,7 +8,8 @@ Conventions
   log-probabilities are those of the distribution that was sampled from.
 * A reply that failed is left out and counted. A group needs two others.
 * A step's rollouts are journalled before its update, ``rollouts-00000012.jsonl``, token ids and
-  log-probabilities included: the update can be computed again from them alone.
+  log-probabilities included: the update can be computed again from them alone. Pictures lie in it
+  by their digests (SHA-256), and are found again among those of the questions.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,12 @@ class Rollout:
     parts: dict[str, float]
     outcome: float
     verdict: str
+    pictures: tuple[bytes, ...] = ()
 
     @property
     def trajectory(self) -> Trajectory:
-        """Its tokens alone."""
-        return Trajectory(self.prompt, self.tokens, self.logprobs)
+        """Its tokens alone, and what was shown."""
+        return Trajectory(self.prompt, self.tokens, self.logprobs, self.pictures)
 
 
 Group = Sequence[Rollout]
@@ -138,15 +140,21 @@ def write_rollouts(out: Path, step: int, groups: Sequence[Group]) -> None:
     write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def read_rollouts(out: Path, step: int) -> tuple[Group, ...]:
+def read_rollouts(
+    out: Path, step: int, questions: Iterable[Question] | None = None
+) -> tuple[Group, ...]:
     """The groups that ``write_rollouts`` wrote.
+
+    To be learned from again they need the pictures that they were shown, from the ``questions``;
+    without those they have none, and a policy refuses them.
 
     Raises
     ------
     InputError
-        There are none, or they are damaged.
+        There are none, they are damaged, or what they were shown is not among the questions.
     """
     path = journal_path(out, step)
+    shown = None if questions is None else {q.problem.id: q.images for q in questions}
     groups: dict[int, list[Rollout]] = {}
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -155,11 +163,28 @@ def read_rollouts(out: Path, step: int) -> tuple[Group, ...]:
                 record[name] = tuple(record[name])
             for name in ("reward", "outcome"):
                 record[name] = math.nan if record[name] is None else record[name]
-            one = Rollout(**record)
+            digests = record.pop("pictures", [])
+            one = Rollout(**record, pictures=_found(digests, record["problem"], shown))
             groups.setdefault(one.draw, []).append(one)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     return tuple(groups.values())
+
+
+def _digest(picture: bytes) -> str:
+    return hashlib.sha256(picture).hexdigest()
+
+
+def _found(
+    digests: Sequence[str], problem: str, shown: Mapping[str, tuple[bytes, ...]] | None
+) -> tuple[bytes, ...]:
+    """The pictures of a problem, if they are those of the digests."""
+    if not digests or shown is None:
+        return ()
+    pictures = shown.get(problem, ())
+    if [_digest(picture) for picture in pictures] != list(digests):
+        raise ValueError(f"what {problem!r} showed is not among the questions' pictures")
+    return pictures
 
 
 def _record(one: Rollout) -> dict[str, Any]:
@@ -170,7 +195,8 @@ def _record(one: Rollout) -> dict[str, Any]:
 
     parts = {name: known(value) for name, value in one.parts.items()}
     worth = {"reward": known(one.reward), "outcome": known(one.outcome), "parts": parts}
-    return {**asdict(one), **worth}
+    shown = [_digest(picture) for picture in one.pictures]
+    return {**asdict(one), **worth, "pictures": shown}
 
 
 def _rollout(
@@ -195,4 +221,5 @@ def _rollout(
         parts=judged.parts,
         outcome=judged.outcome,
         verdict=judged.verdict.value,
+        pictures=question.images,
     )

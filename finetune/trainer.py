@@ -4,14 +4,13 @@ The loop of one step:
 
 1. draw groups of replies from the policy, through an engine;
 2. write them down;
-3. take old log-probabilities, where the pass with the gradient cannot give them;
+3. take old log-probabilities, where the pass with the gradient cannot give them, and values;
 4. let the objective prepare (advantages, token weights, selections);
 5. learn, in micro-batches that cannot be told apart from one batch;
 6. hand the new weights to the engine.
 
 Conventions
 -----------
-* Steps count from 1 in ``metrics.jsonl`` and in the names of files.
 * Three log-probabilities of a token are kept apart: the engine's, which sampled it; the
   policy's before the step (``old``); the policy's now (``new``). Where a rollout is
   learned from once, old is new without its gradient, and costs no pass.
@@ -19,7 +18,7 @@ Conventions
 * Ranks deal out the questions and the micro-batches and sum what comes of them; all of them
   prepare, and step, alike. The first one writes.
 * A run goes on from its last checkpoint to the same end: questions, seeds and orders follow from
-  the run's seed and how much has been drawn.
+  the run's seed, how much has been drawn, and what its source of questions keeps.
 """
 
 from __future__ import annotations
@@ -31,21 +30,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from benchgen.errors import InputError
 from evaluators.engine import Engine
-from evaluators.questions import Question
-from finetune.checkpoint import (
-    checkpoint_path,
-    latest_step,
-    load_state,
-    save_checkpoint,
-    seed_random,
-)
+from finetune.course import Course, Progress, Trained, TrainingRun
+from finetune.critic import Critic
+from finetune.log_probabilities import TokenScores
 from finetune.objectives import (
     RolloutBatch,
     Settings,
@@ -57,21 +51,37 @@ from finetune.objectives import (
     reweighed,
 )
 from finetune.optimizer import Optimization, Optimizer
-from finetune.order import places
 from finetune.packing import micro_batches
 from finetune.policy import Policy
+from finetune.questions import Questions
 from finetune.ranks import Ranks
 from finetune.rewards import Reward, check_rewards
 from finetune.rollouts import Group, draw_groups, teaches, write_rollouts
-from finetune.sft import Trained
-from finetune.training_folder import append_metrics, cut_metrics, read_metrics
+from finetune.sharding import Handed, restore_weights
 from finetune.trajectory import Trajectory
 
-Progress = Callable[[int, int, Mapping[str, float]], None]
-"""Called with the steps done, the steps wanted and the step's figures."""
 
-Validate = Callable[[int], float]
-"""Called with the steps done; the accuracy on what is held out."""
+class Scorer(Protocol):
+    """Whatever tells the log-probabilities of replies: a policy, or what it began as."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether replies to one prompt may share a row."""
+
+    @property
+    def precision(self) -> Any:
+        """Of log-probabilities."""
+
+    def scores(self, trajectories: Sequence[Trajectory], temperature: float) -> TokenScores:
+        """Log-probabilities and entropies of the replies' tokens, ``[B, T]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Every so many steps ``ask`` is called with the steps done; it gives the accuracy."""
+
+    every: int
+    ask: Callable[[int], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,8 @@ class Practice:
     ``prompts`` groups of ``samples`` replies of at most ``max_tokens`` tokens. With ``dynamic``
     groups whose verdicts are all alike are put aside and others are drawn in their place,
     ``rounds`` times at most. Each batch is gone through ``updates`` times in ``mini_batches``
-    parts, one optimizer step each.
+    parts, one optimizer step each. ``idle_steps`` steps in a row that taught nothing end the
+    run (0: they do not), and so does an entropy below ``least_entropy`` (in nats).
 
     Raises
     ------
@@ -97,6 +108,8 @@ class Practice:
     rounds: int = 4
     updates: int = 1
     mini_batches: int = 1
+    idle_steps: int = 20
+    least_entropy: float = 0.0
 
     def __post_init__(self) -> None:
         if self.samples < 2:
@@ -110,29 +123,10 @@ class Practice:
             raise InputError("there are more mini-batches than prompts")
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How a run goes on: tokens at once, seed, when to save, validate and end (0: never).
-
-    ``idle_steps`` steps in a row that taught nothing end it, and so does an entropy below
-    ``least_entropy``.
-    """
-
-    micro_tokens: int = 4096
-    seed: int = 0
-    save_every: int = 0
-    keep: int = 2
-    validate_every: int = 0
-    max_minutes: float = 0.0
-    most_tokens: int = 0
-    idle_steps: int = 20
-    least_entropy: float = 0.0
-
-
 def train(
     policy: Policy,
     engine: Engine,
-    questions: Sequence[Question],
+    questions: Questions,
     rewards: Sequence[Reward],
     objective: Settings,
     out: Path,
@@ -140,61 +134,43 @@ def train(
     practice: Practice,
     course: Course,
     optimization: Optimization,
-    reference: Policy | None = None,
-    validate: Validate | None = None,
+    reference: Scorer | None = None,
+    critic: Critic | None = None,
+    validation: Validation | None = None,
     progress: Progress | None = None,
     ranks: Ranks = Ranks(),  # noqa: B008
 ) -> Trained:
     """Train ``policy`` on ``questions`` into the folder ``out``, sampling through ``engine``.
 
     ``policy`` holds the weights of the last checkpoint there, if there is one, and ``engine`` the
-    same.
+    same; the ``critic``'s are in the trainer's state.
 
     Raises
     ------
     NotFiniteError
         A loss or gradient is not finite; the step's rollouts lie in the journal.
     InputError, OSError
-        Rewards that cannot teach, a lacking reference, or a checkpoint that cannot be read or
-        written.
+        Rewards that cannot teach, a lacking reference or critic, or a checkpoint that cannot be
+        read or written.
     RuntimeError
         The engine answered nothing at all.
     """
-    check_rewards(rewards, [question.problem for question in questions[:16]])
+    check_rewards(rewards, questions.samples())
     if (objective.kl_coef or objective.reward_kl_coef) and reference is None:
         raise InputError("a divergence from the beginning needs a reference policy")
-    optimizer = Optimizer(policy.model.named_parameters(), optimization)
-    first = latest_step(out) or 0
-    if len(set(ranks.gather(first))) > 1:
-        raise InputError(f"the processes do not see the same checkpoints in {out}")
+    if needs_critic(objective) and critic is None:
+        raise InputError("values need a critic")
+    valued = critic.model.named_parameters() if critic else ()
+    optimizer = Optimizer(policy.model.named_parameters(), optimization, valued)
+    run = TrainingRun(out, policy, optimizer, course, optimization.steps, ranks)
     drawn = tokens = idle = 0
-    if first:
-        kept = load_state(out, first)
-        optimizer.restore(kept["optimizer"])
-        drawn, tokens, idle = kept["drawn"], kept["tokens"], kept["idle"]
-    else:
-        seed_random(course.seed)
-    if ranks.first:
-        cut_metrics(out, first)
-    ranks.wait()
-    lines = read_metrics(out)
-    began = time.monotonic() - (lines[-1]["elapsed"] if lines else 0.0)
-    done = first
-    # A run that came to its end does nothing more, unless it is to be longer.
-    stopped = ranks.gather(_why_stop(course, began, tokens, idle, {}))[0] if first else ""
-
-    def save(after: int) -> None:
-        state = {
-            "optimizer": optimizer.state(),
-            "drawn": drawn,
-            "tokens": tokens,
-            "idle": idle,
-        }
-        if ranks.first:
-            save_checkpoint(out, after, policy.model, policy.tokenizer, state, course.keep)
-        ranks.wait()
-
-    for step in range(first + 1, first if stopped else optimization.steps + 1):
+    if run.first:
+        drawn, tokens, idle = (run.kept[name] for name in ("drawn", "tokens", "idle"))
+        questions.restore(run.kept["questions"])
+        if critic is not None:
+            restore_weights(critic.model, run.kept["critic"])
+        run.check(tokens, _why_stop(practice, idle, {}))
+    for step in run.steps():
         clock = _Clock()
         with clock.phase("sample"):
             groups, drawn, sampled, seen = _collect(
@@ -202,39 +178,39 @@ def train(
             )
             if ranks.first:
                 write_rollouts(out, step, groups)
+        _rest(engine)
         with clock.phase("learn"):
             state = State(step=step, seed=course.seed)
             figures = learn(
                 policy, groups, objective, state, optimizer, practice, course,
-                rate_step=step - 1, reference=reference, ranks=ranks,
+                rate_step=step - 1, reference=reference, critic=critic, ranks=ranks,
             )  # fmt: skip
         with clock.phase("hand_over"):
-            _hand_over(engine, policy)
+            _hand_over(engine, policy, ranks)
         tokens += sampled
-        record = {"step": step, **seen, **figures, "tokens": tokens, "drawn": drawn}
-        done = step
         idle = idle + 1 if figures["zero_variance_groups"] == 1.0 else 0
-        # The first rank's clock decides for all.
-        stopped = ranks.gather(_why_stop(course, began, tokens, idle, figures))[0]
-        last = bool(stopped) or step == optimization.steps
-        if validate is not None and course.validate_every and (
-            last or step % course.validate_every == 0
-        ):
+        run.check(tokens, _why_stop(practice, idle, figures))
+        rate = optimization.rate(step - 1)
+        record = {**seen, **figures, "learning_rate": rate, "tokens": tokens, "drawn": drawn}
+        if validation is not None and run.due(step, validation.every):
             with clock.phase("validate"):
-                if ranks.first and not math.isnan(accuracy := validate(step)):
-                    record["validation"] = accuracy
-                ranks.wait()
-        record["elapsed"] = round(time.monotonic() - began, 3)
+                accuracy = ranks.gather(validation.ask(step) if ranks.first else 0.0)[0]
+            if not math.isnan(accuracy):
+                record["validation"] = accuracy
+                run.judged(step, accuracy)
         record |= {f"seconds_{name}": round(spent, 3) for name, spent in clock.spent.items()}
-        if ranks.first:
-            append_metrics(out, record)
-        if last or (course.save_every and step % course.save_every == 0):
-            save(step)
+        kept = {"drawn": drawn, "tokens": tokens, "idle": idle, "questions": questions.state()}
+        if critic is not None:
+            kept["critic"] = critic.model.state_dict()
+        line = run.end(step, record, kept)
         if progress is not None:
-            progress(step, optimization.steps, record)
-        if stopped:
-            break
-    return Trained(done, stopped, checkpoint_path(out, done))
+            progress(step, optimization.steps, line)
+    return run.trained
+
+
+def needs_critic(objective: Settings) -> bool:
+    """Whether an objective reads values."""
+    return bool(objective.value_coef) or objective.advantage == "gae"
 
 
 def learn(
@@ -247,7 +223,8 @@ def learn(
     course: Course,
     *,
     rate_step: int,
-    reference: Policy | None = None,
+    reference: Scorer | None = None,
+    critic: Critic | None = None,
     ranks: Ranks = Ranks(),  # noqa: B008
 ) -> dict[str, float]:
     """One step's updates; the figures of the step, means over its optimizer steps.
@@ -268,6 +245,9 @@ def learn(
     if reference is not None:
         logp, _ = _all_scores(reference, trajectories, practice, course, batch.mask, ranks)
         batch = dataclasses.replace(batch, logp_ref=logp)
+    if critic is not None:
+        values = _all_values(critic, trajectories, course, batch.mask, ranks)
+        batch = dataclasses.replace(batch, values_old=values, values_new=values)
     plan = prepare(objective, batch, state)
     known = torch.zeros_like(batch.logp_old, dtype=policy.precision)
     sums: dict[str, float] = {}
@@ -280,23 +260,34 @@ def learn(
                 continue
             chosen = [trajectories[int(i)] for i in busy]
             micros = micro_batches(chosen, shared=policy.shared, most_tokens=course.micro_tokens)
-            for micro in ranks.share(micros):
+            for micro, counts in ranks.rounds(micros):
                 index = busy[torch.tensor(micro, device=device)]
-                scores = policy.scores([trajectories[int(i)] for i in index], practice.temperature)
+                scores = policy.scores(
+                    [trajectories[int(i)] for i in index], practice.temperature,
+                    entropy_gradient=bool(objective.entropy_coef),
+                )  # fmt: skip
                 width = scores.logp.shape[1]
-                some = dataclasses.replace(batch.rows(index, width), logp_new=scores.logp)
+                some = dataclasses.replace(
+                    batch.rows(index, width), logp_new=scores.logp, nucleus_entropy=scores.entropy
+                )
                 mine = plan.rows(index, width)
                 if once:
                     some = dataclasses.replace(some, logp_old=scores.logp.detach())
                     mine = reweighed(mine, some)
-                    known[index, :width] = scores.logp.detach()
+                if critic is not None:
+                    values = critic.values([trajectories[int(i)] for i in index])
+                    some = dataclasses.replace(some, values_new=values)
                 found = loss(mine, some, totals)
-                found.loss.backward()
-                entropy_sum = float((scores.entropy * scores.mask).sum())
+                (counts * found.loss).backward()
+                if not counts:
+                    continue
+                if once:
+                    known[index, :width] = scores.logp.detach()
+                entropy_sum = float((scores.entropy.detach() * scores.mask).sum())
                 passed = {"entropy": entropy_sum, "tokens_read": float(scores.mask.sum())}
                 for name, value in (passed | dict(found.metrics)).items():
                     sums[name] = sums.get(name, 0.0) + value
-            ranks.sum_gradients(policy.model.parameters())
+            ranks.sum_gradients(optimizer.parameters)
             # Gradients that are not finite, of whichever rank, stop every one of them here.
             norms.append(optimizer.step(rate_step))
     sums = ranks.sum_figures(sums)
@@ -346,7 +337,7 @@ def as_batch(groups: Sequence[Group], device: torch.device) -> RolloutBatch:
 
 def _collect(
     engine: Engine,
-    questions: Sequence[Question],
+    questions: Questions,
     rewards: Sequence[Reward],
     practice: Practice,
     course: Course,
@@ -361,8 +352,7 @@ def _collect(
         lacking = practice.prompts - len(kept)
         if not lacking:
             break
-        order = places(len(questions), drawn, lacking, course.seed)
-        mine = ranks.share([(drawn + n, questions[i]) for n, i in enumerate(order)])
+        mine = ranks.share(list(enumerate(questions.take(drawn, lacking), drawn)))
         found = draw_groups(
             engine, mine, rewards, samples=practice.samples, temperature=practice.temperature,
             max_tokens=practice.max_tokens, seed=course.seed,
@@ -373,7 +363,9 @@ def _collect(
         failed += sum(one.failed for one in everyone)
         error = next((one.error for one in everyone if one.error), error)
         groups_found = [group for one in everyone for group in one.groups]
-        for group in sorted(groups_found, key=lambda group: group[0].draw):
+        groups_found.sort(key=lambda group: group[0].draw)
+        questions.note(groups_found)
+        for group in groups_found:
             (kept if teaches(group) or not practice.dynamic else aside).append(group)
     # Rather groups that teach nothing than a step of another size.
     groups = tuple(kept + aside[: practice.prompts - len(kept)])
@@ -393,7 +385,7 @@ def _collect(
 
 
 def _all_scores(
-    policy: Policy,
+    policy: Scorer,
     trajectories: Sequence[Trajectory],
     practice: Practice,
     course: Course,
@@ -403,13 +395,36 @@ def _all_scores(
     """Log-probabilities and entropies of all rows, without gradient, ``[B, T]``."""
     logp, entropy = (torch.zeros_like(mask, dtype=policy.precision) for _ in range(2))
     with torch.no_grad():
-        micros = micro_batches(trajectories, shared=policy.shared, most_tokens=course.micro_tokens)
-        for part in ranks.share(micros):
+        for part, counts in _dealt(trajectories, policy.shared, course, ranks):
             found = policy.scores([trajectories[i] for i in part], practice.temperature)
             width = found.logp.shape[1]
-            logp[part, :width] = found.logp
-            entropy[part, :width] = found.entropy
+            logp[part, :width] = counts * found.logp
+            entropy[part, :width] = counts * found.entropy
     return ranks.sum_(logp), ranks.sum_(entropy)
+
+
+def _all_values(
+    critic: Critic,
+    trajectories: Sequence[Trajectory],
+    course: Course,
+    mask: Tensor,
+    ranks: Ranks,
+) -> Tensor:
+    """The critic's values of all rows, without gradient, ``[B, T]``."""
+    values = torch.zeros_like(mask, dtype=critic.policy.precision)
+    with torch.no_grad():
+        for part, counts in _dealt(trajectories, critic.policy.shared, course, ranks):
+            found = critic.values([trajectories[i] for i in part])
+            values[part, : found.shape[1]] = counts * found
+    return ranks.sum_(values)
+
+
+def _dealt(
+    trajectories: Sequence[Trajectory], shared: bool, course: Course, ranks: Ranks
+) -> list[tuple[list[int], bool]]:
+    """This rank's part of all rows, in micro-batches, and whether each counts."""
+    micros = micro_batches(trajectories, shared=shared, most_tokens=course.micro_tokens)
+    return ranks.rounds(micros)
 
 
 def _parts(groups: Sequence[Group], count: int, device: torch.device) -> Iterator[Tensor]:
@@ -422,27 +437,31 @@ def _parts(groups: Sequence[Group], count: int, device: torch.device) -> Iterato
         yield torch.arange(ends[start], ends[stop], device=device)
 
 
-def _hand_over(engine: Engine, policy: Policy) -> None:
+def _rest(engine: Engine) -> None:
+    """Let the engine lend its memory to the trainer, where it can, until the weights come."""
+    sleep = getattr(engine, "sleep", None)
+    if sleep is not None:
+        sleep()
+
+
+def _hand_over(engine: Engine, policy: Policy, ranks: Ranks) -> None:
     """Let the engine sample from the weights as they are now.
 
     An engine that samples from the very model that is trained has nothing to do.
     """
     update = getattr(engine, "update_weights", None)
     if update is not None:
-        update(policy.model)
+        # What the trainer's allocator keeps for later is what the engine wakes into.
+        torch.cuda.empty_cache()
+        whole = policy.gathered().whole
+        update(whole if ranks.size == 1 else Handed(whole, ranks))
 
 
-def _why_stop(
-    course: Course, began: float, tokens: int, idle: int, figures: Mapping[str, float]
-) -> str:
-    if course.max_minutes and time.monotonic() - began > 60 * course.max_minutes:
-        return f"{course.max_minutes:g} minutes are over"
-    if course.most_tokens and tokens >= course.most_tokens:
-        return f"{tokens} tokens have been sampled"
-    if course.idle_steps and idle >= course.idle_steps:
+def _why_stop(practice: Practice, idle: int, figures: Mapping[str, float]) -> str:
+    if practice.idle_steps and idle >= practice.idle_steps:
         return f"the rewards in every group have been alike for {idle} steps"
     entropy = figures.get("entropy")
-    if entropy is not None and entropy < course.least_entropy:
+    if entropy is not None and entropy < practice.least_entropy:
         return f"the entropy has fallen to {entropy:.4f}"
     return ""
 

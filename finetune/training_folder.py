@@ -20,7 +20,10 @@ from benchgen.files import write_whole
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
-LENGTH = ("steps", "max_minutes", "most_tokens", "micro_tokens", "save_every", "keep")
+LENGTH = (
+    "steps", "max_minutes", "most_tokens", "micro_tokens", "save_every", "keep", "test",
+    "test_digest", "shard_weights", "track", "plot",
+)  # fmt: skip
 """What may differ when a run goes on: it changes no step."""
 
 

@@ -37,6 +37,7 @@ from evaluators.engines.vllm_environment import (
     cpu_settings,
     find_preloads,
     has_bfloat16,
+    own_device,
     process_environment,
 )
 from evaluators.engines.vllm_prompts import Prompt, Prompts, Refused, Workers, one_line
@@ -68,7 +69,9 @@ class VllmEngine:
     many as the model has and the memory holds (on the CPU at most 8,192).
     ``window`` is how many requests run at once. ``dtype`` is vLLM's name of a
     precision, ``"auto"`` for the model's own. ``thinking_marks`` begin and end a thought:
-    with them thoughts are counted and may be held to a budget.
+    with them thoughts are counted and may be held to a budget. ``sleeps``: on a GPU that a
+    trainer shares, its memory can be lent to it (``sleep``). ``memory_share`` is how much of a
+    GPU's memory it may take, from 0 to 1, None for as much as vLLM takes by itself.
 
     Raises
     ------
@@ -85,6 +88,8 @@ class VllmEngine:
         dtype: str = "auto",
         tensor_parallel: int = 1,
         thinking_marks: tuple[str, str] | None = None,
+        sleeps: bool = False,
+        memory_share: float | None = None,
     ) -> None:
         if window is not None and window < 1:
             raise InputError(f"a window holds at least one request, not {window}")
@@ -94,6 +99,7 @@ class VllmEngine:
         self._ids = itertools.count()
         with ExitStack() as stack:
             stack.enter_context(process_environment({**QUIET, **(OFFLINE if is_folder else {})}))
+            stack.enter_context(process_environment(own_device(os.environ), force=True))
             stack.enter_context(_output_to_stderr())
             try:
                 import vllm
@@ -119,7 +125,10 @@ class VllmEngine:
                 "worker_extension_cls": TAKES_WEIGHTS,
                 # Pictures come prepared from workers, which this cache knows nothing of.
                 "mm_processor_cache_gb": 0,
+                "enable_sleep_mode": sleeps and not on_cpu,
             }
+            if memory_share is not None and not on_cpu:
+                arguments["gpu_memory_utilization"] = memory_share
             if thinking_marks is not None:
                 from vllm.config import ReasoningConfig
 
@@ -158,6 +167,7 @@ class VllmEngine:
                 self._workers = Workers(config, count)
             self._guard.opened()
             unopened.pop_all()
+        self._sleeps, self._asleep = sleeps and not on_cpu, False
         self._window = sequences
         self._marks: TokenMarks = ((), ())
         if thinking_marks is not None:
@@ -233,13 +243,29 @@ class VllmEngine:
         running[key] = _Running(request, since)
         return None
 
+    def sleep(self) -> None:
+        """Lend the device's memory to a trainer until ``update_weights``; nothing may be running.
+
+        The weights are dropped: the next ones are others. An engine that was not opened to sleep
+        stays awake.
+        """
+        if self._sleeps and not self._asleep:
+            self._engine.sleep(level=2)
+            self._asleep = True
+
     def update_weights(self, model: Any) -> None:
         """Answer with the weights of ``model``, one of Transformers, from now on.
 
-        Nothing may be running.
+        Nothing may be running. One that sleeps wakes for it: the weights' memory first, the
+        cache's when they are there, so that what is written for the hand-over finds room.
         """
+        if self._asleep:
+            self._engine.wake_up(tags=["weights"])
         with written(model) as folder:
             self._engine.collective_rpc("take_weights", kwargs={"folder": str(folder)})
+        if self._asleep:
+            self._engine.wake_up(tags=["kv_cache"])
+            self._asleep = False
         if self._description["images"]:
             self._engine.reset_mm_cache()
             self._engine.reset_encoder_cache()

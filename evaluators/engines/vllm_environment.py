@@ -65,6 +65,15 @@ def cpu_settings(cores: list[int], preloads: list[str], preloaded: str) -> dict[
     return settings
 
 
+def own_device(environment: Mapping[str, str]) -> dict[str, str]:
+    """What lets an engine of one of several ranks (``torchrun``'s) see the rank's own GPU alone."""
+    place = environment.get("LOCAL_RANK")
+    if place is None or int(environment.get("WORLD_SIZE", "1")) == 1:
+        return {}
+    seen = environment.get("CUDA_VISIBLE_DEVICES")
+    return {"CUDA_VISIBLE_DEVICES": seen.split(",")[int(place)] if seen else place}
+
+
 def find_preloads() -> list[str]:
     """The allocator and the OpenMP library that vLLM's CPU build is fastest with, if there."""
     found = []

@@ -194,8 +194,8 @@ def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
         metrics["drift"] = part(drift(rows.logp_new, rows.logp_old))
         whole = whole + settings.drift_coef * metrics["drift"]
     if settings.entropy_coef:
-        metrics["entropy"] = part(rows.need("nucleus_entropy", "an entropy bonus"))
-        whole = whole - settings.entropy_coef * metrics["entropy"]
+        metrics["entropy_bonus"] = part(rows.need("nucleus_entropy", "an entropy bonus"))
+        whole = whole - settings.entropy_coef * metrics["entropy_bonus"]
     if settings.value_coef:
         assert plan.returns is not None
         values, before = rows.need("values_new", "a critic"), rows.need("values_old", "a critic")
@@ -273,10 +273,12 @@ def mismatch_seen(batch: RolloutBatch) -> dict[str, float]:
     if batch.logp_rollout is None:
         return {}
     logs = mismatch(batch)
-    rho = torch.exp(logs.clamp(-20.0, 20.0)) * batch.mask
+    held = logs.clamp(-20.0, 20.0)
+    rho = torch.exp(held) * batch.mask
     size = rho.sum() ** 2 / (rho**2).sum().clamp(min=1e-30)
     return {
-        "mismatch_k3": float(masked_mean(rho - logs - 1, batch.mask)),
+        # Not rho - logs - 1, which rounds to less than nothing.
+        "mismatch_k3": float(masked_mean(torch.expm1(held) - held, batch.mask)),
         "mismatch_largest": float(logs.abs().max()),
         "mismatch_effective": float(size / batch.mask.sum().clamp(min=1)),
         "mismatch_over_2": float(masked_mean((rho > 2).to(rho.dtype), batch.mask)),

@@ -62,9 +62,12 @@ def test_imitation_then_rewards_then_an_evaluation(
     rl = ["--objective", "dapo", "--model", told["checkpoint"], "--steps", 2, "--max-tokens", 4]
     rl += ["--prompts", 2, "-n", 3, "--override", "clip_high=0.3", "--reward", "correctness"]
     rl += ["--reward", "form=0.5", "--validation", held_out, "--validate-every", 2]
+    rl += ["--track", "tensorboard", "--plot"]
     assert train(*rl, "--out", tmp_path / "rl", *common) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["steps"] == 2
+    assert told["steps"] == 2 and told["best"] == str(tmp_path / "rl" / "checkpoint-00000002")
+    assert Path(told["transcripts"]).is_file() and Path(told["curves"]).is_file()
+    assert list((tmp_path / "rl" / "tensorboard").glob("events*"))
     assert [len(group) for group in read_rollouts(tmp_path / "rl", 2)] == [3, 3]
     lines = [json.loads(x) for x in (tmp_path / "rl" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]
@@ -77,6 +80,10 @@ def test_imitation_then_rewards_then_an_evaluation(
     assert config["overrides"] == ["clip_high=0.3"] and len(config["data_digest"]) > 16
     words = ["eval", "--engine", "transformers", "--model", told["checkpoint"], "--data", str(data)]
     assert run([*words, "--max-tokens", "4", "--out", str(tmp_path / "run"), "--json"]) == 0
+    assert run(["publish", "model", str(tmp_path / "rl"), "--repo", "me/reader", "--json",
+                "--out", str(tmp_path / "card"), "--dry-run"]) == 0  # fmt: skip
+    assert "## Curves" in (tmp_path / "card" / "README.md").read_text()
+    assert (tmp_path / "card" / "curves.svg").stat().st_size > 1000
     # Asked for again there is nothing to do; asked for more it goes on.
     assert train(*rl, "--out", tmp_path / "rl", *common) == 0
     rl[rl.index("--steps") + 1] = 3
@@ -97,11 +104,16 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--validate-every", "2"], "go together"),
         (["--objective", "sft", "--validate-every", "2"], "sft is not validated"),
         (["--objective", "sft", "--keep", "-1"], "--keep is 0 or more"),
-        (["--objective", "grpo", "--reward", "beauty"], "a reward is correctness, form"),
+        (["--objective", "grpo", "--reward", "beauty"], "a reward is correctness, form, overlong"),
         (["--objective", "grpo", "--reward", "correctness=-1"], "earns -1, an empty one"),
         (["--objective", "grpo", "--engine", "abacus"], "sampled by transformers, vllm"),
-        (["--objective", "ppo"], "ppo needs a critic"),
-        (["--objective", "grpo", "--modality", "image"], "reads text, not 'image'"),
+        (["--objective", "grpo", "--suite", "sheet_music"], "from --data DIR, or fresh from"),
+        (["--objective", "grpo", "--task", "meter"], "--task, --level and --curriculum go with"),
+        (["--objective", "grpo", "--reward", "overlong:x"], "is overlong:TOKENS, not 'overlong:x'"),
+        (["--objective", "grpo", "--reward", "overlong:999"], "the last tokens of 256 are from 1"),
+        (["--objective", "grpo", "--lora-rank", "-1"], "--lora-rank is 1 or more"),
+        (["--objective", "sft", "--micro-tokens", "0"], "a token or more is read at once"),
+        (["--objective", "grpo", "--modality", "smell"], "--modality is text, image, both"),
         (["--objective", "sft", "--replies", "lies"], "--replies is solution, answer, format"),
         (["--objective", "sft", "--override", "a=1"], "sft has no objective to override"),
         (["--objective", "sft", "--learning-rate", "0"], "a learning rate is above 0"),
@@ -119,6 +131,23 @@ def test_bad_input_is_one_line_and_trains_nothing(
     assert code == 2 and streams.out == ""
     assert said in streams.err and len(streams.err.splitlines()) == 1
     assert not out.exists()
+
+
+def test_fresh_questions_an_adapter_and_a_test_set_that_is_asked_once(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = synthesized(tmp_path / "data", "test")
+    words = ["--objective", "grpo", "--model", model, "--suite", "sheet_music", "--curriculum"]
+    words += ["--task", "interval_name", "--level", 1, "--level", 2, "--lora-rank", 2]
+    words += ["--steps", 2, "--max-tokens", 4, "--prompts", 2, "-n", 2, "--test", test, "--json"]
+    assert train(*words, "--override", "kl_coef=0.01", "--out", tmp_path / "rl") == 0
+    told = json.loads(capsys.readouterr().out)
+    asked = tmp_path / "rl" / "test" / "step-00000002"
+    assert 0 <= told["test"] <= 1 and (asked / "report.html").is_file()
+    before = (asked / "samples-00000.jsonl").read_bytes()
+    assert (tmp_path / "rl" / "checkpoint-00000002" / "adapter").is_dir()
+    assert train(*words, "--override", "kl_coef=0.01", "--out", tmp_path / "rl") == 0
+    assert (asked / "samples-00000.jsonl").read_bytes() == before
 
 
 def test_a_dataset_that_is_not_there_and_a_folder_that_is_taken_are_refused(

@@ -45,13 +45,13 @@ def made_up(groups: int = 4, size: int = 4) -> list[list[Rollout]]:
     return made
 
 
-def gradients(folder: Path, processes: int, most: int) -> dict[str, torch.Tensor]:
-    out = folder / f"{processes}-{most}.pt"
+def gradients(folder: Path, processes: int, most: int, *how: str) -> dict[str, torch.Tensor]:
+    out = folder / "-".join([str(processes), str(most), *how])
     start = [sys.executable]
     if processes > 1:
         start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     subprocess.run(
-        [*start, str(HERE / "gradients_of_ranks.py"), str(folder), str(out), str(most)],
+        [*start, str(HERE / "gradients_of_ranks.py"), str(folder), str(out), str(most), *how],
         check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
         timeout=300, capture_output=True,
     )  # fmt: skip
@@ -62,9 +62,9 @@ def gradients(folder: Path, processes: int, most: int) -> dict[str, torch.Tensor
 def test_processes_and_micro_batches_do_not_change_a_gradient(tmp_path: Path) -> None:
     write_rollouts(tmp_path, 1, made_up())
     whole = gradients(tmp_path, 1, 10_000)
-    assert len(whole) == 2 * 21
-    for processes, most in ((1, 90), (1, 45), (2, 45), (2, 10_000)):
-        found = gradients(tmp_path, processes, most)
+    assert len(whole) == 2 * 22
+    for processes, most, *how in ((1, 90), (1, 45), (2, 45), (2, 10_000), (2, 45, "sharded")):
+        found = gradients(tmp_path, processes, most, *how)
         for name, expected in whole.items():
             far = float((found[name] - expected).norm() / expected.norm())
             assert far < BOUNDS[name.split()[1]], (name, processes, most, far)

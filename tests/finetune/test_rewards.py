@@ -59,10 +59,16 @@ def test_overlong_replies_are_held_back_softly(
 
 
 def test_rewards_are_named_with_their_weights() -> None:
-    assert parse_reward("correctness") == Reward("correctness", 1.0, correctness)
-    assert parse_reward("form=0.25") == Reward("form", 0.25, form)
-    found = parse_reward("finetune.rewards:form=2")
+    assert parse_reward("correctness", 9) == Reward("correctness", 1.0, correctness)
+    assert parse_reward("form=0.25", 9) == Reward("form", 0.25, form)
+    found = parse_reward("finetune.rewards:form=2", 9)
     assert (found.name, found.weight, found.function) == ("finetune.rewards:form", 2.0, form)
+
+
+def test_the_penalty_of_long_replies_goes_by_the_longest_that_is_sampled(problem: Problem) -> None:
+    found = parse_reward("overlong:4=0.5", 20)
+    assert (found.name, found.weight) == ("overlong:4", 0.5)
+    assert [found.function(problem, reply("", tokens=n)) for n in (16, 18, 20)] == [0, -0.5, -1]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +76,16 @@ def test_rewards_are_named_with_their_weights() -> None:
     [
         ("form=heavy", "weight is a number"),
         ("form=nan", "weight is a number"),
-        ("beauty", "a reward is correctness, form or module:function"),
+        ("beauty", "a reward is correctness, form, overlong:TOKENS or module:function"),
+        ("overlong:many", "overlong:TOKENS, not 'overlong:many'"),
+        ("overlong:10", "the last tokens of 9 are from 1 to as many, not 10"),
         ("no_such_module:f", "No module named"),
         ("finetune.rewards:beauty", "has no attribute"),
     ],
 )
 def test_what_is_no_reward_is_said_in_a_line(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        parse_reward(text)
+        parse_reward(text, 9)
 
 
 def test_a_reward_that_does_not_prefer_the_right_reply_is_refused(problem: Problem) -> None:

@@ -14,16 +14,18 @@ import torch
 
 from benchgen.errors import InputError
 from finetune.checkpoint import latest_step, save_checkpoint
+from finetune.course import Course
 from finetune.examples import trajectory
 from finetune.optimizer import NotFiniteError, Optimization
 from finetune.order import places
 from finetune.policy import Policy, load_policy
-from finetune.sft import Pace, accumulate, imitate
+from finetune.sft import accumulate, imitate
 from finetune.trajectory import Trajectory
 
 MakeModel = Callable[..., Any]
 SETTINGS = Optimization(steps=12, learning_rate=3e-3, warmup=2, decay="linear", weight_decay=0.1)
-PACE = Pace(batch=3, micro_tokens=64, seed=4, save_every=5, keep=0)
+COURSE = Course(micro_tokens=64, seed=4, save_every=5, keep=0)
+BATCH = 3
 
 
 class Letters:
@@ -69,7 +71,7 @@ def files(checkpoint: Path) -> dict[str, bytes]:
 
 def test_what_is_shown_is_learned(tmp_path: Path, make_model: MakeModel) -> None:
     settings = dataclasses.replace(SETTINGS, steps=60, decay="constant")
-    trained = imitate(policy(make_model), drawn(4), tmp_path, settings, PACE)
+    trained = imitate(policy(make_model), drawn(4), tmp_path, settings, COURSE, BATCH)
     seen = losses(tmp_path)
     assert [step for step, _ in seen] == list(range(1, 61))
     assert seen[-1][1] < 0.2 * seen[0][1]
@@ -81,22 +83,22 @@ def test_a_run_that_was_cut_ends_with_the_same_bytes(
     tmp_path: Path, make_model: MakeModel, cut: int
 ) -> None:
     whole, other = tmp_path / "whole", tmp_path / "other"
-    expected = imitate(policy(make_model), drawn(), whole, SETTINGS, PACE)
+    expected = imitate(policy(make_model), drawn(), whole, SETTINGS, COURSE, BATCH)
 
     class Killed(Exception):
         pass
 
-    def die(step: int, steps: int) -> None:
+    def die(step: int, steps: int, figures: Any) -> None:
         if step == cut:
             raise Killed
 
     with pytest.raises(Killed):
-        imitate(policy(make_model), drawn(), other, SETTINGS, PACE, die)
+        imitate(policy(make_model), drawn(), other, SETTINGS, COURSE, BATCH, die)
     torch.rand(3)
     begun = latest_step(other)
-    assert begun == (None if cut < 6 else 10 if cut == 11 else 5)
+    assert begun == (None if cut < 5 else 10 if cut == 11 else 5)
     going_on = policy(make_model) if begun is None else Policy(at(other, begun), Letters())
-    found = imitate(going_on, drawn(), other, SETTINGS, PACE)
+    found = imitate(going_on, drawn(), other, SETTINGS, COURSE, BATCH)
     assert files(found.checkpoint) == files(expected.checkpoint)
     assert losses(other) == losses(whole)
 
@@ -132,7 +134,7 @@ def test_what_is_not_finite_changes_no_weight_and_keeps_the_batch(
         broken.model.get_output_embeddings().weight[7] = float("inf")
     before = {n: p.clone() for n, p in broken.model.named_parameters()}
     with pytest.raises(NotFiniteError):
-        imitate(broken, drawn(), tmp_path, SETTINGS, PACE)
+        imitate(broken, drawn(), tmp_path, SETTINGS, COURSE, BATCH)
     assert all(torch.equal(p, before[n]) for n, p in broken.model.named_parameters())
     kept = json.loads((tmp_path / "not-finite.json").read_text())
     assert len(kept) == 3 and latest_step(tmp_path) is None
@@ -144,29 +146,35 @@ def test_a_checkpoint_that_was_cut_is_none(tmp_path: Path, make_model: MakeModel
             raise OSError("No space left on device")
 
     model = make_model(dtype=torch.float32)
-    save_checkpoint(tmp_path, 1, model, Letters(), {})
+    good = Policy(model, Letters())
+    save_checkpoint(tmp_path, 1, good, {})
     with pytest.raises(OSError, match="No space"):
-        save_checkpoint(tmp_path, 2, model, Full(), {})
+        save_checkpoint(tmp_path, 2, Policy(model, Full()), {})
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000001"]
     (tmp_path / "checkpoint-00000002.7-abc.tmp").mkdir()
     assert latest_step(tmp_path) == 1
     (tmp_path / "checkpoint-00000001-good").mkdir()
-    save_checkpoint(tmp_path, 3, model, Letters(), {}, keep=1)
+    save_checkpoint(tmp_path, 3, good, {}, keep=1)
     # What someone has put beside them is no checkpoint of ours.
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "checkpoint-00000001-good", "checkpoint-00000003",
     ]  # fmt: skip
     assert latest_step(tmp_path) == 3
+    save_checkpoint(tmp_path, 4, good, {}, keep=1, spared=[3])
+    save_checkpoint(tmp_path, 5, good, {}, keep=1, spared=[3])
+    # The best one stays, however old.
+    assert sorted(path.name[-1] for path in tmp_path.glob("checkpoint-0*3")) == ["3"]
+    assert not (tmp_path / "checkpoint-00000004").exists()
 
 
 def test_it_ends_where_it_is_told_to(tmp_path: Path, make_model: MakeModel) -> None:
-    pace = dataclasses.replace(PACE, most_tokens=20)
-    trained = imitate(policy(make_model), drawn(), tmp_path, SETTINGS, pace)
+    course = dataclasses.replace(COURSE, most_tokens=20)
+    trained = imitate(policy(make_model), drawn(), tmp_path, SETTINGS, course, BATCH)
     assert trained.stopped.endswith("tokens have been learned from")
     assert 1 < trained.steps < 12 and latest_step(tmp_path) == trained.steps
     # Asked again it does nothing more.
     there = Policy(at(tmp_path, trained.steps), Letters())
-    again = imitate(there, drawn(), tmp_path, SETTINGS, pace)
+    again = imitate(there, drawn(), tmp_path, SETTINGS, course, BATCH)
     assert again == trained and len(losses(tmp_path)) == trained.steps
 
 
@@ -182,7 +190,7 @@ def test_rates(step: int, decay: str, rate: float) -> None:
 
 def test_weights_in_16_bits_are_refused(tmp_path: Path, make_model: MakeModel) -> None:
     with pytest.raises(InputError, match="is in 16 bits"):
-        imitate(policy(make_model, torch.bfloat16), drawn(), tmp_path, SETTINGS, PACE)
+        imitate(policy(make_model, torch.bfloat16), drawn(), tmp_path, SETTINGS, COURSE, BATCH)
 
 
 def test_examples_are_what_the_chat_template_writes() -> None:

@@ -20,9 +20,11 @@ from evaluators.engines.transformers import LoadedModel, TransformersEngine
 from evaluators.questions import Question
 from finetune import trainer
 from finetune.checkpoint import latest_step
+from finetune.course import Course
 from finetune.objectives import Settings, State, resolve
 from finetune.optimizer import NotFiniteError, Optimization, Optimizer
 from finetune.policy import Policy
+from finetune.questions import Listed
 from finetune.rewards import Reward, correctness
 from finetune.rollouts import (
     draw_groups,
@@ -31,7 +33,7 @@ from finetune.rollouts import (
     teaches,
     write_rollouts,
 )
-from finetune.trainer import Course, Practice, as_batch, learn, train
+from finetune.trainer import Practice, as_batch, learn, train
 
 MakeModel = Callable[..., Any]
 VOCABULARY = 10
@@ -74,7 +76,8 @@ def run(
         "practice": PRACTICE, "course": COURSE, "optimization": OPTIMIZATION,
     }  # fmt: skip
     engine = changes.pop("engine", None) or engine_of(policy)
-    return train(policy, engine, questions, REWARDS, objective, out, **(wanted | changes))
+    listed = Listed(questions, COURSE.seed)
+    return train(policy, engine, listed, REWARDS, objective, out, **(wanted | changes))
 
 
 def lines(out: Path) -> list[dict[str, Any]]:
@@ -216,9 +219,9 @@ def test_a_group_that_teaches_nothing_is_not_read(
     read: list[int] = []
     scores = Policy.scores
 
-    def counted(self: Policy, trajectories: Any, temperature: float) -> Any:
+    def counted(self: Policy, trajectories: Any, temperature: float, **named: Any) -> Any:
         read.append(len(trajectories))
-        return scores(self, trajectories, temperature)
+        return scores(self, trajectories, temperature, **named)
 
     monkeypatch.setattr(Policy, "scores", counted)
     gradient(policy, groups, DAPO, PRACTICE, COURSE)
@@ -274,6 +277,37 @@ def test_replies_that_failed_are_counted_and_teach_nothing(
     assert len(rows) == 8
 
 
+def test_an_engine_sleeps_while_the_policy_learns_and_wakes_to_new_weights(
+    policy: Policy, questions: list[Question], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+
+    class Recording(TransformersEngine):
+        def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+            happened.append("sample")
+            return super().generate(requests)
+
+        def sleep(self) -> None:
+            happened.append("sleep")
+
+        def update_weights(self, model: Any) -> None:
+            assert model is policy.model
+            happened.append("weights")
+
+    step = Optimizer.step
+
+    def stepped(self: Optimizer, number: int) -> float:
+        happened.append("step")
+        return step(self, number)
+
+    monkeypatch.setattr(Optimizer, "step", stepped)
+    engine = Recording(LoadedModel("tiny", policy.model, policy.tokenizer), window=64)
+    two = dataclasses.replace(OPTIMIZATION, steps=2)
+    practice = dataclasses.replace(PRACTICE, samples=24)
+    run(policy, questions, tmp_path, engine=engine, optimization=two, practice=practice)
+    assert happened == ["sample", "sleep", "step", "weights"] * 2
+
+
 class Dead(TransformersEngine):
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         for request in requests:
@@ -299,8 +333,9 @@ def test_a_run_without_differences_ends_by_itself(
     engine = Silent(LoadedModel("tiny", policy.model, policy.tokenizer), window=64)
     before = {name: value.clone() for name, value in policy.model.state_dict().items()}
     trained = run(
-        policy, questions, tmp_path, engine=engine, course=dataclasses.replace(COURSE, idle_steps=3)
-    )
+        policy, questions, tmp_path, engine=engine,
+        practice=dataclasses.replace(PRACTICE, idle_steps=3),
+    )  # fmt: skip
     assert trained.steps == 3 and "alike for 3 steps" in trained.stopped
     after = policy.model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
@@ -338,6 +373,24 @@ def test_a_divergence_from_the_reference_is_part_of_the_loss(
         reference=policy,
     )  # fmt: skip
     assert same["kl"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_entropy_bonus_raises_the_entropy(
+    policy: Policy, questions: list[Question]
+) -> None:
+    groups = drawn(policy, questions).groups
+    begun = {name: value.clone() for name, value in policy.model.state_dict().items()}
+    entropies = []
+    for coefficient in (0.0, 1.0):
+        policy.model.load_state_dict(begun)
+        objective = resolve("dapo", entropy_coef=coefficient)
+        optimizer = Optimizer(policy.model.named_parameters(), OPTIMIZATION)
+        for step in range(8):
+            found = learn(
+                policy, groups, objective, State(1), optimizer, PRACTICE, COURSE, rate_step=step
+            )
+        entropies.append(found["entropy"])
+    assert entropies[1] > entropies[0] + 0.01
 
 
 def test_rollouts_are_read_back_as_they_were(
@@ -382,6 +435,6 @@ def test_a_reward_that_cannot_teach_is_refused_before_anything_is_sampled(
     engine = Dead(LoadedModel("tiny", policy.model, policy.tokenizer))
     with pytest.raises(InputError, match="earns 0, an empty one 0"):
         train(
-            policy, engine, questions, [Reward("nothing", 1.0, nothing)], DAPO, tmp_path,
+            policy, engine, Listed(questions, 5), [Reward("nothing", 1.0, nothing)], DAPO, tmp_path,
             practice=PRACTICE, course=COURSE, optimization=OPTIMIZATION,
         )  # fmt: skip

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.engines.vllm_environment import cpu_settings, has_bfloat16, process_environment
+from evaluators.engines.vllm_environment import (
+    cpu_settings,
+    has_bfloat16,
+    own_device,
+    process_environment,
+)
 
 MALLOC, OPENMP = "/lib/libtcmalloc_minimal.so.4", "/venv/lib/libiomp5.so"
 
@@ -24,6 +29,14 @@ def test_what_the_user_has_set_stands_and_all_is_put_back(monkeypatch: pytest.Mo
         raise RuntimeError
     assert os.environ["SET_BY_USER"] == "theirs"
     assert "UNSET" not in os.environ
+
+
+def test_each_of_several_ranks_opens_its_engine_on_its_own_gpu() -> None:
+    second = {"WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    assert own_device(second) == {"CUDA_VISIBLE_DEVICES": "1"}
+    assert own_device({**second, "CUDA_VISIBLE_DEVICES": "4,6"}) == {"CUDA_VISIBLE_DEVICES": "6"}
+    for alone in ({}, {"WORLD_SIZE": "1", "LOCAL_RANK": "0"}):
+        assert own_device(alone) == {}
 
 
 def test_preloads_are_added_before_the_users_own_and_never_twice() -> None:

@@ -1,0 +1,286 @@
+"""``benchgen study learning``: does a small model learn to read, and what is reinforcement's part?
+
+The study of one seed, on two classes of one level trained as one mix:
+
+1. the model is asked the test set as it is;
+2. the control: as much imitation of the form alone (``--replies format``);
+3. imitation of worked solutions, in slices, until about half of the validation set is right;
+4. reinforcement from there, on fresh items, rewarded by ``benchgen.score`` alone;
+5. the test set is asked of the cold start, of the control, and of the best checkpoint of 4.
+
+Conventions
+-----------
+* The primary measure, named beforehand: accuracy on the test set, greedy, of ``test_items`` items
+  a class; reinforcement's part is the paired difference from the checkpoint that it began with.
+* No content of the test set occurs in training: splits are by content, and it is checked.
+* Every part is a folder that is resumed, or read if it is done: the study may be cut anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchgen.dataset import read_rows, synthesize
+from benchgen.errors import InputError
+from benchgen.files import write_whole
+from benchgen.plan import make_plan
+from benchgen.problem import Outcome
+from benchgen.task import make
+from evaluators.command import evaluate
+from evaluators.compare import compare_runs
+from evaluators.engine import Engine
+from evaluators.run_directory import RunRecord, read_run
+from finetune.checkpoint import checkpoint_path
+from finetune.command import run_training
+from finetune.held_out import Named
+from finetune.job import SFT, Job
+from finetune.rollouts import read_rollouts
+
+Tell = Callable[[str], None]
+"""Called with a line for whoever watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is studied; ``tasks`` at ``level``, trained as one mix.
+
+    Imitation takes ``sft_slice`` steps at a time of ``batch`` examples, until ``enough`` of the
+    validation set is right, ``most_sft`` steps at most; reinforcement takes ``rl_steps`` of
+    ``prompts`` groups of ``samples`` replies. Of test and validation items there are so many a
+    class.
+    """
+
+    seed: int = 0
+    model: str = "smollm2"
+    engine: str = "vllm"
+    suite: str = "sheet_music"
+    tasks: tuple[str, ...] = ("interval_name", "chord_name")
+    level: int = 4
+    sft_slice: int = 10
+    most_sft: int = 300
+    batch: int = 8
+    sft_rate: float = 1e-4
+    enough: float = 0.40
+    too_much: float = 0.65
+    objective: str = "dapo"
+    rl_steps: int = 30
+    prompts: int = 8
+    samples: int = 8
+    rl_rate: float = 1e-5
+    max_tokens: int = 128
+    test_items: int = 400
+    validation_items: int = 90
+    sft_items: int = 2600
+
+
+def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[str, Any]:
+    """All of it, or the rest of it; the results, which ``learning.json`` in ``out`` holds too.
+
+    Raises
+    ------
+    InputError
+        ``out`` holds another study, or imitation never came to between ``enough`` and
+        ``too_much``.
+    """
+    _begin(study, out)
+    data = _make_data(study, out)
+    with _asking(study, data, out, tell) as ask:
+        start = ask("start", "test", study.model)
+        cold, steps = _cold_start(study, data["sft"], out, ask, tell)
+        control = checkpoint_path(out / "format", steps)
+        _train(study, out / "format", tell, SFT, replies="format", data=data["sft"], steps=steps)
+        form = ask("format", "test", str(control))
+        before = ask("sft", "test", str(cold))
+    rl = _train(
+        study, out / "rl", tell, study.objective, model=str(cold), steps=study.rl_steps,
+        suite=study.suite, tasks=study.tasks, levels=(study.level,), prompts=study.prompts,
+        samples=study.samples, learning_rate=study.rl_rate, warmup=3,
+        validation=data["validation"], validate_every=10,
+    )  # fmt: skip
+    with _asking(study, data, out, tell) as ask:
+        after = ask("rl", "test", rl["best"] or rl["checkpoint"])
+    runs = {"start": start, "format": form, "sft": before, "rl": after}
+    found = {
+        "study": _record(study),
+        "sft_steps": steps,
+        "rl_checkpoint": Path(rl["best"] or rl["checkpoint"]).name,
+        "runs": {name: _figures(run) for name, run in runs.items()},
+        "gain_over_start": _gain(runs["start"], after),
+        "part_of_reinforcement": _gain(before, after),
+        "test_contents_met_in_training": _met(study, data, out),
+    }
+    write_whole(out / "learning.json", f"{json.dumps(found, indent=1)}\n".encode())
+    return found
+
+
+def study_lines(found: dict[str, Any]) -> Iterator[str]:
+    """The results for people."""
+    for name, run in found["runs"].items():
+        parts = ", ".join(f"{task} {100 * value:.1f} %" for task, value in run["by_task"].items())
+        yield (
+            f"{name:7} {100 * run['accuracy']:5.1f} % ({100 * run['low']:.1f} to "
+            f"{100 * run['high']:.1f}), unparsed {100 * run['unparsed']:.1f} %, truncated "
+            f"{100 * run['truncated']:.1f} %; {parts}"
+        )
+    for name in ("gain_over_start", "part_of_reinforcement"):
+        gain = found[name]
+        yield (
+            f"{name.replace('_', ' ')}: {100 * gain['effect']:+.1f} points "
+            f"({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}), p = {gain['p_value']:.2g}, "
+            f"{gain['problems']} problems"
+        )
+    yield f"test contents met in training: {found['test_contents_met_in_training']}"
+
+
+def _record(study: Study) -> dict[str, Any]:
+    """As JSON has it."""
+    record: dict[str, Any] = json.loads(json.dumps(asdict(study)))
+    return record
+
+
+def _begin(study: Study, out: Path) -> None:
+    path = out / "study.json"
+    record = _record(study)
+    if path.exists():
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        changed = [name for name in record if begun.get(name) != record[name]]
+        if changed:
+            raise InputError(f"{out} holds a study with another {', '.join(changed)}")
+    elif out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty and holds no study: give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(path, f"{json.dumps(record, indent=1)}\n".encode())
+
+
+def _make_data(study: Study, out: Path) -> dict[str, str]:
+    """The datasets by what they are for."""
+    found = {}
+    for name, split, count in (
+        ("sft", "train", study.sft_items),
+        ("validation", "validation", study.validation_items * len(study.tasks)),
+        ("test", "test", study.test_items * len(study.tasks)),
+    ):
+        plan = make_plan(
+            study.suite, split=split, count=count, seed=study.seed, tasks=study.tasks,
+            levels=[study.level],
+        )  # fmt: skip
+        synthesize(plan, out / "data" / name)
+        found[name] = str(out / "data" / name)
+    return found
+
+
+Ask = Callable[[str, str, str], RunRecord]
+"""Called with the run's name, the dataset's, and the model."""
+
+
+@contextmanager
+def _asking(study: Study, data: dict[str, str], out: Path, tell: Tell) -> Iterator[Ask]:
+    """Ask one model after the other through one engine, opened when something is to be asked."""
+    opened: list[Engine] = []
+    with contextlib.ExitStack() as stack:
+
+        def engine_on(model: str) -> Engine:
+            update = getattr(opened[0], "update_weights", None) if opened else None
+            if update is not None:
+                from finetune.policy import load_policy
+
+                update(load_policy(model).model)
+            else:
+                from evaluators.engines import open_engine
+
+                stack.close()
+                opened[:] = [open_engine(study.engine, model, dtype="float32", window=64)]
+                stack.callback(opened[0].close)
+            return opened[0]
+
+        def ask(name: str, dataset: str, model: str) -> RunRecord:
+            folder = out / "runs" / name
+            if not _is_done(folder):
+                named = Named(engine_on(model), f"{name} (seed {study.seed})")
+                evaluate(data[dataset], folder, engine=named, max_tokens=study.max_tokens)
+            run = read_run(folder)
+            accuracy = run.metrics.overall.accuracy
+            tell(f"{name}: {100 * (accuracy or 0.0):.1f} % of {run.metrics.overall.problems}")
+            return run
+
+        yield ask
+
+
+def _is_done(folder: Path) -> bool:
+    return (folder / "metrics.json").is_file() and read_run(folder).metrics.complete
+
+
+def _cold_start(
+    study: Study, data: str, out: Path, ask: Ask, tell: Tell
+) -> tuple[Path, int]:
+    """The first checkpoint of imitation that is right often enough, and its steps."""
+    folder = out / "sft"
+    for steps in range(study.sft_slice, study.most_sft + 1, study.sft_slice):
+        if not checkpoint_path(folder, steps).exists():
+            _train(study, folder, tell, SFT, data=data, steps=steps)
+        run = ask(f"sft-{steps:04d}", "validation", str(checkpoint_path(folder, steps)))
+        accuracy = run.metrics.overall.accuracy or 0.0
+        if accuracy >= study.enough:
+            if accuracy > study.too_much:
+                raise InputError(
+                    f"{steps} steps of imitation get {accuracy:.0%} right, above "
+                    f"{study.too_much:.0%}: take fewer at a time"
+                )
+            return checkpoint_path(folder, steps), steps
+    raise InputError(f"{study.most_sft} steps of imitation get less than {study.enough:.0%} right")
+
+
+def _train(study: Study, folder: Path, tell: Tell, objective: str, **changes: Any) -> Any:
+    wanted: dict[str, Any] = {
+        "model": study.model, "learning_rate": study.sft_rate, "batch": study.batch,
+        "max_tokens": study.max_tokens, "engine": study.engine, "seed": study.seed,
+        "save_every": study.sft_slice, "keep": 0,
+    }  # fmt: skip
+    job = Job(objective=objective, **(wanted | changes))
+
+    def progress(done: int, steps: int, figures: Any) -> None:
+        from finetune.command import step_line
+
+        tell(f"{folder.name}: {done} of {steps} steps: {step_line(figures)}")
+
+    return run_training(job, folder, progress)
+
+
+def _figures(run: RunRecord) -> dict[str, Any]:
+    whole = run.metrics.overall
+    return {
+        "accuracy": whole.accuracy,
+        "low": whole.low,
+        "high": whole.high,
+        "unparsed": whole.share(Outcome.UNPARSED),
+        "truncated": whole.share(Outcome.TRUNCATED),
+        "by_task": {task: part.accuracy for task, part in run.metrics.by_task.items()},
+    }
+
+
+def _gain(before: RunRecord, after: RunRecord) -> dict[str, Any]:
+    """The paired difference."""
+    (found,) = compare_runs([before.path, after.path])["against"]
+    names = ("effect", "low", "high", "p_value", "problems", "better", "worse")
+    return {name: found[name] for name in names}
+
+
+def _met(study: Study, data: dict[str, str], out: Path) -> int:
+    """How many contents of the test set were shown in training."""
+    tested = {row["content_key"] for row in read_rows(Path(data["test"]), ("content_key",))}
+    shown = {row["content_key"] for row in read_rows(Path(data["sft"]), ("content_key",))}
+    for step in range(1, study.rl_steps + 1):
+        for group in read_rollouts(out / "rl", step):
+            task, _, rest = group[0].problem.partition("-l")
+            level, split, seed, index = rest.split("-")[:4]
+            problem = make(
+                task, split=split, seed=int(seed[1:]), index=int(index), level=int(level)
+            )
+            shown.add(problem.content_key)
+    return len(tested & shown)

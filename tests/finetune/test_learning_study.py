@@ -1,0 +1,75 @@
+"""The study of the docs, small: every part is there, is resumed, and nothing is asked twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchgen.errors import InputError
+from finetune import learning_study
+from finetune.learning_study import Study, run_study, study_lines
+
+pytestmark = pytest.mark.slow
+MakeModel = Callable[..., Any]
+
+
+@pytest.fixture
+def study(tmp_path: Path, make_model: MakeModel, tokenizer: Any) -> Study:
+    model = make_model(
+        dtype=torch.float32, vocab_size=10, eos_token_id=1, max_position_embeddings=512
+    )
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    return Study(
+        model=str(tmp_path / "model"), engine="transformers", sft_slice=2, most_sft=4, batch=2,
+        enough=0.0, too_much=1.0, rl_steps=2, prompts=2, samples=2, max_tokens=2, test_items=6,
+        validation_items=2, sft_items=8,
+    )  # fmt: skip
+
+
+def test_a_study_that_was_cut_goes_on_and_comes_to_the_same_table(
+    tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_study(study, tmp_path / "whole")
+    assert set(whole["runs"]) == {"start", "format", "sft", "rl"}
+    assert whole["test_contents_met_in_training"] == 0
+    assert whole["part_of_reinforcement"]["problems"] == 12
+    assert len(list(study_lines(whole))) == 7
+
+    class Killed(Exception):
+        pass
+
+    def die(line: str) -> None:
+        if line.startswith("rl: 1 of 2"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_study(study, tmp_path / "cut", die)
+    asked: list[Path] = []
+    evaluate = learning_study.evaluate
+
+    def counted(data: Any, out: Path, **named: Any) -> Any:
+        asked.append(out)
+        return evaluate(data, out, **named)
+
+    monkeypatch.setattr(learning_study, "evaluate", counted)
+    assert run_study(study, tmp_path / "cut") == whole
+    assert [path.name for path in asked] == ["rl"]
+    assert json.loads((tmp_path / "cut" / "learning.json").read_text()) == whole
+    with pytest.raises(InputError, match="a study with another seed"):
+        run_study(dataclasses.replace(study, seed=1), tmp_path / "cut")
+
+
+def test_a_cold_start_outside_its_bounds_is_said(tmp_path: Path, study: Study) -> None:
+    never = dataclasses.replace(study, enough=1.0)
+    with pytest.raises(InputError, match="4 steps of imitation get less than 100% right"):
+        run_study(never, tmp_path / "never")
+    far = dataclasses.replace(study, too_much=-1.0)
+    with pytest.raises(InputError, match="take fewer at a time"):
+        run_study(far, tmp_path / "far")
