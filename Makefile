@@ -6,13 +6,22 @@ BIN := .venv/bin
 # made once. (loadgroup would do for the engines, but xdist 3.8 does not group under pytest 9.2.)
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --durations 15
 
-.PHONY: quickstart test quick check bench audit coverage environment lock clean
+.PHONY: quickstart test test-verl gpu-proof quick check bench audit coverage environment lock clean
 
 quickstart: environment
 	$(BIN)/benchgen quickstart
 
-test: check
+test: check test-verl
 	$(PYTEST)
+
+# What we give to verl, OpenRLHF and verifiers, with them, in an environment of its own.
+test-verl: environment
+	@./setup verl
+	.venv-verl/bin/python -m pytest tests/integrations
+
+# On a machine with GPUs and vLLM's build for them: what only those can show, as a JSON.
+gpu-proof: environment
+	$(BIN)/python -m finetune.gpu_proof --out gpu-proof.json
 
 # Without what takes long.
 quick: environment
@@ -44,5 +53,5 @@ lock: environment
 	$(BIN)/python requirements/lock.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-verl build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

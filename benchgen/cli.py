@@ -719,7 +719,7 @@ def export(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Put a dataset into a format that another program evaluates models with."""
+    """Put a dataset into a format that another program evaluates models with, or trains them on."""
     from benchgen.export import export_dataset
 
     source, files = export_dataset(form, data, out, modality=modality, name=name)

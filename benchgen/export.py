@@ -5,9 +5,12 @@ Conventions
 * One modality is exported at a time: a row has a prompt, and a picture where the
   modality is ``image``. The prompt is the user's turn of ``benchgen eval``, word for
   word, kept in the files, so that what was exported is what is asked.
-* What is exported is there to be evaluated, so its split is called ``test`` whatever
-  split the items are of; their own stands in the column ``split``.
-* All of it is held in memory: a set for evaluation is small.
+* What is exported to be evaluated has a split called ``test`` whatever split the items are
+  of; their own stands in the column ``split``. What is exported to be trained on
+  (``lessons``) holds none of the split test.
+* A trainer is handed each problem as one JSON text, from which its reward file reads
+  it back: the score is ours to the bit.
+* All of it is held in memory: a set is small beside a model.
 * The files follow from the dataset, the name and our version. They are written one by
   one, each whole, the one that the other program begins with last; so a folder
   that was not finished cannot be run, and exporting again completes it.
@@ -15,6 +18,7 @@ Conventions
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -37,6 +41,11 @@ if TYPE_CHECKING:
 
 _GROUP_ROWS = 256
 """The Hub's viewer reads a whole group at once, and no more than 300 MB."""
+
+PLACEHOLDER = "<image>"
+"""Where a picture goes, in programs that are told so by a word."""
+
+_SIGNATURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -133,6 +142,53 @@ def parquet(table: pa.Table) -> bytes:
     pq.write_table(table, sink, row_group_size=_GROUP_ROWS, compression="ZSTD")
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def lessons(source: Source) -> tuple[Item, ...]:
+    """The items of what is to be trained on.
+
+    Raises
+    ------
+    InputError
+        One of them is of the split test.
+    """
+    for item in source.items:
+        if item.problem.split == "test":
+            raise InputError(
+                f"{source.name} is to be trained on, and row {item.problem.id!r} is of the split "
+                "test, which is not learned from"
+            )
+    return source.items
+
+
+def placed(item: Item) -> str:
+    """The prompt, behind the place of its picture where it has one.
+
+    Raises
+    ------
+    InputError
+        The prompt's own words hold such a place.
+    """
+    if item.picture is None:
+        return item.prompt
+    if PLACEHOLDER in item.prompt:
+        raise InputError(f"row {item.problem.id!r}: the prompt holds {PLACEHOLDER}")
+    return PLACEHOLDER + item.prompt
+
+
+def data_uri(item: Item) -> str:
+    """The picture as a data URI.
+
+    Raises
+    ------
+    InputError
+        It is neither PNG nor JPEG.
+    """
+    picture = item.picture or b""
+    for signature, kind in _SIGNATURES.items():
+        if picture.startswith(signature):
+            return f"data:{kind};base64,{base64.b64encode(picture).decode('ascii')}"
+    raise InputError(f"row {item.problem.id!r}: the picture is neither PNG nor JPEG")
 
 
 def quoted(words: str) -> str:

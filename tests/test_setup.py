@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = """#!/bin/sh
 case "$*" in
 -c*) exit 0 ;;
-"-m venv .venv") mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+"-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
 "-m pip install"*)
     echo "$*" >>pip.calls
     [ ! -f pip.fails ] || { cat pip.fails; exit 1; } ;;
@@ -52,11 +52,11 @@ def stand_in(tree: Path, name: str, text: str) -> None:
     file.chmod(0o755)
 
 
-def run(tree: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(tree: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if name not in ("DEVICE", "PYTHON")}
     path = f"{tree / 'bin'}:{os.environ['PATH']}"
     return subprocess.run(
-        ["sh", str(tree / "setup")],
+        ["sh", str(tree / "setup"), *words],
         env={**clean, "PATH": path, **environment},
         capture_output=True,
         text=True,
@@ -91,6 +91,23 @@ def test_a_changed_pin_is_installed(tree: Path) -> None:
         file.write("another==1.0\n")
     assert run(tree).returncode == 0
     assert len(pip_calls(tree)) == 2 * before
+
+
+def test_other_trainers_have_an_environment_of_their_own(tree: Path) -> None:
+    assert run(tree, "verl").returncode == 0
+    calls = pip_calls(tree)
+    assert calls[-1].endswith("--no-deps -r requirements/verl.txt")
+    assert not any("cpu.txt" in call or "--editable" in call for call in calls)
+    assert not (tree / ".venv").exists() and (tree / ".venv-verl" / "bin" / "python").exists()
+    run(tree)
+    assert any("cpu.txt" in call for call in pip_calls(tree)[len(calls) :])
+    before = pip_calls(tree)
+    with (tree / "pyproject.toml").open("a") as file:
+        file.write("# not what it is made from\n")
+    again = run(tree, "verl")
+    assert (again.returncode, again.stderr, pip_calls(tree)) == (0, "", before)
+    unknown = run(tree, "other")
+    assert unknown.returncode != 0 and len(unknown.stderr.splitlines()) == 1
 
 
 def test_a_run_that_failed_is_taken_up_again(tree: Path) -> None:

@@ -15,21 +15,17 @@ Conventions
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from string import Template
 from typing import TYPE_CHECKING
 
 from benchgen import __version__
-from benchgen.errors import InputError
-from benchgen.export import Item, Source, parquet, quoted
+from benchgen.export import Source, data_uri, parquet, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 METADATA = ("id", "task", "category", "level")
-
-_SIGNATURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 _OPEN, _CLOSE = r"\\boxed\{\s{0,4}(?:\\text\{)?\(?", r"\)?\s{0,4}\}{1,2}"
 _OTHER = r"(?!\\boxed\{|</?think>)."
@@ -128,13 +124,5 @@ def _table(source: Source) -> pa.Table:
         "target": [item.problem.target for item in source.items],
     }
     if source.modality == "image":
-        columns["image"] = [_data_uri(item) for item in source.items]
+        columns["image"] = [data_uri(item) for item in source.items]
     return pa.table(columns)
-
-
-def _data_uri(item: Item) -> str:
-    picture = item.picture or b""
-    for signature, kind in _SIGNATURES.items():
-        if picture.startswith(signature):
-            return f"data:{kind};base64,{base64.b64encode(picture).decode('ascii')}"
-    raise InputError(f"row {item.problem.id!r}: the picture is neither PNG nor JPEG")

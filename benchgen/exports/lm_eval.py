@@ -24,13 +24,11 @@ from typing import TYPE_CHECKING
 
 from benchgen import __version__
 from benchgen.columns import schema
-from benchgen.errors import InputError
-from benchgen.export import Source, parquet, quoted
+from benchgen.export import Source, parquet, placed, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PLACEHOLDER = "<image>"
 LONGEST_REPLY = 1024
 """In tokens. lm_eval's own default (256) ends in the middle of a thought; with more than this
 its ``local-completions``, which takes every context for one of 2,048 tokens unless it is told
@@ -195,11 +193,7 @@ def _table(source: Source) -> pa.Table:
     """The dataset's own columns, what is not shown null, and the prompt."""
     import pyarrow as pa
 
-    mark = PLACEHOLDER if source.modality == "image" else ""
-    for item in source.items:
-        if mark in item.prompt and mark:
-            raise InputError(f"row {item.problem.id!r}: the prompt holds {PLACEHOLDER}")
-    rows = [{**item.row, "prompt": mark + item.prompt} for item in source.items]
+    rows = [{**item.row, "prompt": placed(item)} for item in source.items]
     described = json.loads(schema().metadata[b"huggingface"])
     described["info"]["features"]["prompt"] = {"dtype": "string", "_type": "Value"}
     fields = [*schema(), pa.field("prompt", pa.string())]

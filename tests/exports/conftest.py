@@ -17,11 +17,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Problems of two categories and two levels, as text and as pictures."""
-    folder = tmp_path_factory.mktemp("exported") / "data"
+    return written(tmp_path_factory.mktemp("exported") / "data", "test", 24)
+
+
+@pytest.fixture(scope="session")
+def lessons(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The like to be trained on."""
+    return written(tmp_path_factory.mktemp("lessons") / "data", "train", 8)
+
+
+def written(folder: Path, split: str, count: int) -> Path:
     plan = make_plan(
         "sheet_music",
-        split="test",
-        count=24,
+        split=split,
+        count=count,
         seed=5,
         tasks=["interval_name", "meter"],
         levels=[1, 2],

@@ -20,8 +20,11 @@ from benchgen.dataset import read_rows
 from benchgen.errors import InputError
 from benchgen.export import Item, export_dataset, read_source
 from benchgen.exports import find_format, format_names
+from benchgen.problem import Problem
 
 FORMATS = format_names()
+EVALUATED = ("inspect_ai", "lm_eval")
+LEARNED = [form for form in FORMATS if form not in EVALUATED]
 Items = dict[str, tuple[Item, ...]]
 
 
@@ -31,7 +34,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_module_among_the_formats_is_one() -> None:
-    assert {"inspect_ai", "lm_eval"} <= set(FORMATS)
+    assert {"openrlhf", "trl", "verifiers", "verl"} <= set(LEARNED)
     assert all(callable(find_format(name)) for name in FORMATS)
 
 
@@ -51,8 +54,9 @@ def test_the_prompt_is_that_of_an_evaluation(items: Items) -> None:
 @pytest.mark.parametrize("modality", ["text", "image"])
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_dataset_gives_the_same_bytes_with_nothing_of_this_machine(
-    data: Path, tmp_path: Path, form: str, modality: str
+    data: Path, lessons: Path, tmp_path: Path, form: str, modality: str
 ) -> None:
+    data = data if form in EVALUATED else lessons
     for name in ("one", "two"):
         export_dataset(form, data, tmp_path / name, modality=modality)
     one = contents(tmp_path / "one")
@@ -84,8 +88,9 @@ def test_exporting_again_completes_a_folder_and_leaves_no_litter(
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_earlier_export_is_not_run_with_files_of_a_later_one(
-    data: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+    data: Path, lessons: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    data = data if form in EVALUATED else lessons
     out = tmp_path / "out"
     _, files = export_dataset(form, data, out)
 
@@ -114,6 +119,57 @@ def test_no_words_of_a_dataset_are_read_as_yaml(data: Path, name: str) -> None:
     assert config["name"] == name == config["tasks"][0]["id"]
     card = yaml.safe_load(files["README.md"].decode().split("---\n")[1])
     assert card["license"] == f"NO{odd}".lower() and card["configs"][0]["config_name"] == "text"
+
+
+@pytest.mark.parametrize("form", LEARNED)
+def test_test_items_are_not_exported_to_be_learned_from(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    assert run(["export", form, str(data), "--out", str(tmp_path / "out")]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1
+    assert "of the split test, which is not learned from" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("modality", ["text", "image"])
+@pytest.mark.parametrize("form", LEARNED)
+def test_a_trainer_is_given_every_problem_whole(
+    lessons: Path, tmp_path: Path, form: str, modality: str
+) -> None:
+    export_dataset(form, lessons, tmp_path / "out", modality=modality)
+    found = []
+    for row in rows_of(tmp_path / "out"):
+        kept = {"trl": "problem", "openrlhf": "label", "verifiers": "problem"}.get(form)
+        text = row[kept] if kept else row["reward_model"]["ground_truth"]
+        found.append(Problem.from_json(text))
+    assert found == [problem_from_row(row) for row in read_rows(lessons)]
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    (file,) = (path for path in folder.rglob("*") if path.suffix in (".parquet", ".jsonl"))
+    if file.suffix == ".parquet":
+        return pq.read_table(file).to_pylist()
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("form", "modality", "words"),
+    [
+        ("verl", "image", "<image>"),
+        ("verl", "image", "<video>"),
+        ("openrlhf", "image", "<image>"),
+        ("openrlhf", "text", "<image>"),
+    ],
+)
+def test_words_that_a_trainer_would_take_for_a_picture_are_refused(
+    lessons: Path, form: str, modality: str, words: str
+) -> None:
+    source = read_source(lessons, modality)
+    first, *others = source.items
+    spoiled = replace(first, prompt=f"{words} {first.prompt}")
+    with pytest.raises(InputError, match=f"the prompt holds {words}"):
+        find_format(form)(replace(source, items=(spoiled, *others)))
 
 
 def test_an_lm_eval_folder_may_have_any_name(
