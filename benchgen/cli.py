@@ -13,6 +13,7 @@ Conventions
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -539,10 +540,14 @@ def train(
         track=tuple(filter(None, track.split(","))),
         plot=plot,
     )
-    with progress(f"train {objective}", "steps", quiet=json) as update:
+    # Of the processes of one training the first speaks.
+    first = os.environ.get("RANK", "0") == "0"
+    with progress(f"train {objective}", "steps", quiet=json or not first) as update:
         result = run_training(
             job, out, lambda done, wanted, figures: update(done, wanted, step_line(figures))
         )
+    if not first:
+        return
     if json:
         print_json(result)
         return
@@ -552,7 +557,8 @@ def train(
     if result["best"] is not None:
         print_line(f"best: {result['best']}")
     if "test" in result:
-        print_line(f"test: {100 * result['test']:.1f} % right")
+        whole = result["test"] is not None
+        print_line(f"test: {100 * result['test']:.1f} % right" if whole else "test: not complete")
     for name in ("transcripts", "curves"):
         if name in result:
             print_line(f"{name}: {result[name]}")

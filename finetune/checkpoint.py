@@ -66,7 +66,7 @@ def save_checkpoint(
     keep: int = 0,
     spared: Collection[int] = (),
 ) -> Path:
-    """Write a checkpoint, and remove all but the last ``keep`` and those of steps ``spared``.
+    """Write a checkpoint, and remove all but the last ``keep`` beside those of steps ``spared``.
 
     With ``keep`` 0 none is removed.
 
@@ -100,9 +100,9 @@ def save_checkpoint(
         raise
     sync_folder(folder)
     if keep:
-        for done, old in sorted(whole_checkpoints(folder).items())[:-keep]:
-            if done not in spared:
-                shutil.rmtree(old)
+        others = [(n, old) for n, old in whole_checkpoints(folder).items() if n not in spared]
+        for _, old in sorted(others)[:-keep]:
+            shutil.rmtree(old)
     return place
 
 

@@ -43,6 +43,7 @@ def run_training(job: Job, out: Path, progress: Progress | None = None) -> dict[
         raise InputError(f"training is not installed here: {error}") from error
     from finetune.checkpoint import checkpoint_path, latest_step
     from finetune.course import Course
+    from finetune.held_out import check_held_out
     from finetune.ranks import joined
     from finetune.trackers import check_trackers, tracked
     from finetune.training_folder import METRICS, check_folder, write_config
@@ -62,16 +63,24 @@ def run_training(job: Job, out: Path, progress: Progress | None = None) -> dict[
     begin = (_sft if job.objective == SFT else _rl)(job, optimization, course)
     record = {
         **dataclasses.asdict(job),
+        # Whoever reads it later may stand elsewhere.
+        "model": str(Path(job.model).resolve()) if Path(job.model).is_dir() else job.model,
         **_digests(job),
         "benchgen_version": benchgen.__version__,
     }
     check_folder(out, record)
+    check_held_out(job)
     step = latest_step(out)
+    if any((out / "test").glob("step-*")) and (step or 0) < job.steps:
+        raise InputError(
+            f"the test set was asked at the end of {out}: it goes on without --test, or elsewhere"
+        )
     checkpoint = None if step is None else checkpoint_path(out, step)
     with joined(job.shard_weights) as ranks:
         if ranks.sharded and ranks.first:
             print(_needs(job, ranks), file=sys.stderr)
-        policy = _load(job, checkpoint)
+        with _memory_told(job):
+            policy = _load(job, checkpoint)
         if ranks.first:
             write_config(out, record)
         ranks.wait()
@@ -211,7 +220,7 @@ def _sft(job: Job, optimization: Optimization, course: Course) -> Begin:
 
 
 def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
-    from finetune.held_out import check_apart, validator
+    from finetune.held_out import validator
     from finetune.objectives import resolve
     from finetune.rewards import check_rewards, parse_reward
     from finetune.trainer import Practice, Validation, needs_critic, train
@@ -225,8 +234,6 @@ def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
         temperature=job.temperature, dynamic=job.dynamic, updates=job.updates,
         mini_batches=job.mini_batches, least_entropy=job.least_entropy,
     )  # fmt: skip
-    if job.data is not None and job.validation is not None:
-        check_apart(Path(job.data), Path(job.validation))
     rewards = [parse_reward(text, job.max_tokens) for text in job.rewards]
     questions = _questions(job)
     check_rewards(rewards, questions.samples())

@@ -41,6 +41,7 @@ from finetune.command import run_training
 from finetune.held_out import Named
 from finetune.job import SFT, Job
 from finetune.rollouts import read_rollouts
+from finetune.transcripts import journalled_steps
 
 Tell = Callable[[str], None]
 """Called with a line for whoever watches."""
@@ -275,7 +276,7 @@ def _met(study: Study, data: dict[str, str], out: Path) -> int:
     """How many contents of the test set were shown in training."""
     tested = {row["content_key"] for row in read_rows(Path(data["test"]), ("content_key",))}
     shown = {row["content_key"] for row in read_rows(Path(data["sft"]), ("content_key",))}
-    for step in range(1, study.rl_steps + 1):
+    for step in journalled_steps(out / "rl"):
         for group in read_rollouts(out / "rl", step):
             task, _, rest = group[0].problem.partition("-l")
             level, split, seed, index = rest.split("-")[:4]

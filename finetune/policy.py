@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
@@ -92,6 +93,7 @@ class Policy:
             if self.adapter is not None:
                 # Left to itself PEFT asks a hub whether the vocabulary has grown.
                 self.adapter.save_pretrained(folder / ADAPTER, save_embedding_layers=False)
+                _settle(folder / ADAPTER / "adapter_config.json")
         (self.processor or self.tokenizer).save_pretrained(folder)
 
     def gathered(self) -> Policy:
@@ -136,6 +138,19 @@ class Policy:
                     entropy_gradient=entropy_gradient,
                 ),
             )
+
+
+def _settle(settings: Path) -> None:
+    """Make PEFT's file the same in every process and on every machine.
+
+    It lists a set in any order, and names the folder that the model was read from.
+    """
+    record = json.loads(settings.read_text(encoding="utf-8"))
+    record |= {
+        "target_modules": sorted(record["target_modules"]),
+        "base_model_name_or_path": None,
+    }
+    settings.write_text(json.dumps(record, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def load_policy(name: str, *, autocast: bool = False, sharded: bool = False) -> Policy:

@@ -26,7 +26,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +169,7 @@ def train(
         questions.restore(run.kept["questions"])
         if critic is not None:
             restore_weights(critic.model, run.kept["critic"])
-        run.check(tokens, _why_stop(practice, idle, {}))
+        run.check(tokens, _why_stop(practice, idle, run.kept["entropy"]))
     for step in run.steps():
         clock = _Clock()
         with clock.phase("sample"):
@@ -189,7 +189,8 @@ def train(
             _hand_over(engine, policy, ranks)
         tokens += sampled
         idle = idle + 1 if figures["zero_variance_groups"] == 1.0 else 0
-        run.check(tokens, _why_stop(practice, idle, figures))
+        entropy = figures.get("entropy")
+        run.check(tokens, _why_stop(practice, idle, entropy))
         rate = optimization.rate(step - 1)
         record = {**seen, **figures, "learning_rate": rate, "tokens": tokens, "drawn": drawn}
         if validation is not None and run.due(step, validation.every):
@@ -199,7 +200,13 @@ def train(
                 record["validation"] = accuracy
                 run.judged(step, accuracy)
         record |= {f"seconds_{name}": round(spent, 3) for name, spent in clock.spent.items()}
-        kept = {"drawn": drawn, "tokens": tokens, "idle": idle, "questions": questions.state()}
+        kept = {
+            "drawn": drawn,
+            "tokens": tokens,
+            "idle": idle,
+            "entropy": entropy,
+            "questions": questions.state(),
+        }
         if critic is not None:
             kept["critic"] = critic.model.state_dict()
         line = run.end(step, record, kept)
@@ -457,10 +464,9 @@ def _hand_over(engine: Engine, policy: Policy, ranks: Ranks) -> None:
         update(whole if ranks.size == 1 else Handed(whole, ranks))
 
 
-def _why_stop(practice: Practice, idle: int, figures: Mapping[str, float]) -> str:
+def _why_stop(practice: Practice, idle: int, entropy: float | None) -> str:
     if practice.idle_steps and idle >= practice.idle_steps:
         return f"the rewards in every group have been alike for {idle} steps"
-    entropy = figures.get("entropy")
     if entropy is not None and entropy < practice.least_entropy:
         return f"the entropy has fallen to {entropy:.4f}"
     return ""

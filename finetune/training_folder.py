@@ -24,7 +24,10 @@ LENGTH = (
     "steps", "max_minutes", "most_tokens", "micro_tokens", "save_every", "keep", "test",
     "test_digest", "shard_weights", "track", "plot",
 )  # fmt: skip
-"""What may differ when a run goes on: it changes no step."""
+"""What may differ when a run goes on: it changes no step.
+
+But where the learning rate falls: there ``steps`` is part of every step.
+"""
 
 
 def check_folder(out: Path, config: Mapping[str, Any]) -> None:
@@ -42,9 +45,15 @@ def check_folder(out: Path, config: Mapping[str, Any]) -> None:
         except ValueError:
             raise InputError(f"{path} is not the configuration of a training run") from None
         record = json.loads(json.dumps(config))
-        names = [n for n in {**begun, **record} if n not in LENGTH]
+        free = set(LENGTH)
+        if record.get("decay", "constant") != "constant":
+            # The rate of every step hangs on how many there are.
+            free.discard("steps")
+        names = [n for n in {**begun, **record} if n not in free]
         changed = [n for n in names if begun.get(n) != record.get(n)]
-        if changed:
+        # One that failed before its first step has nothing to go on from.
+        has_steps = (out / METRICS).exists() or any(out.glob("checkpoint-*"))
+        if changed and has_steps:
             said = "; ".join(f"{n} {begun.get(n)!r} -> {record.get(n)!r}" for n in changed)
             raise InputError(f"{out} was begun with another configuration ({said})")
     elif out.exists() and (not out.is_dir() or any(_lasting(out))):

@@ -71,7 +71,8 @@ def base_on_hub(base: str) -> str | None:
     """The base model's name on the Hub, if it can have one: a folder has none."""
     if base in EMBEDDED:
         return EMBEDDED[base][0]
-    if not base or Path(base).exists() or base.startswith((".", "/", "~")):
+    checkpoint = re.search(r"checkpoint-\d{8}$", base)
+    if not base or checkpoint or Path(base).exists() or base.startswith((".", "/", "~")):
         return None
     try:
         check_repos([base])

@@ -199,9 +199,9 @@ def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
     if settings.value_coef:
         assert plan.returns is not None
         values, before = rows.need("values_new", "a critic"), rows.need("values_old", "a critic")
-        metrics["value_loss"] = part(
-            value_loss(values, before, plan.returns, settings.value_clip)
-        )
+        errors = value_loss(values, before, plan.returns, settings.value_clip)
+        # A reward that says nothing of its row is no return of 0.
+        metrics["value_loss"] = part(errors * ~torch.isnan(rows.rewards)[:, None])
         whole = whole + settings.value_coef * metrics["value_loss"]
     found = {name: float(value.detach()) for name, value in metrics.items()}
     with torch.no_grad():

@@ -148,6 +148,10 @@ def test_fresh_questions_an_adapter_and_a_test_set_that_is_asked_once(
     assert (tmp_path / "rl" / "checkpoint-00000002" / "adapter").is_dir()
     assert train(*words, "--override", "kl_coef=0.01", "--out", tmp_path / "rl") == 0
     assert (asked / "samples-00000.jsonl").read_bytes() == before
+    words[words.index("--steps") + 1] = 3
+    capsys.readouterr()
+    assert train(*words, "--override", "kl_coef=0.01", "--out", tmp_path / "rl") == 2
+    assert "the test set was asked at the end" in capsys.readouterr().err
 
 
 def test_a_dataset_that_is_not_there_and_a_folder_that_is_taken_are_refused(
@@ -182,3 +186,56 @@ def test_test_items_are_not_learned_from_and_validation_is_held_out(
     rl = ["--objective", "grpo", "--data", data, "--steps", 1, "--out", tmp_path / "out"]
     assert train(*rl, "--validation", data, "--validate-every", 1) == 2
     assert "is in the training data and in the validation data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        # Other ids, but contents that the other seed deals, too.
+        (["--data", "whole", "--validation", "other", "--validate-every", 1], "in the training"),
+        (["--suite", "sheet_music", "--validation", "whole", "--validate-every", 1], "split train"),
+        (["--data", "whole", "--test", "other"], "--test is of the split test, which"),
+        (["--data", "whole", "--validation", "pictures", "--validate-every", 1], "holds no text"),
+    ],
+)
+def test_what_judges_a_run_is_held_out_by_content_and_can_be_asked(
+    tmp_path: Path, words: list[Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, split, seed, modality in (
+        ("whole", "train", 1, "text"), ("other", "train", 2, "text"),
+        ("pictures", "validation", 1, "image"),
+    ):  # fmt: skip
+        plan = make_plan(
+            "sheet_music", split=split, count=300 if split == "train" else 6, seed=seed,
+            tasks=["interval_name"], levels=[1], modalities=[modality],
+        )  # fmt: skip
+        synthesize(plan, tmp_path / name)
+    given = [tmp_path / w if (tmp_path / str(w)).is_dir() else w for w in words]
+    rl = ["--objective", "grpo", "--steps", 1, "--out", tmp_path / "out"]
+    assert train(*rl, *given) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_run_that_failed_before_its_first_step_can_be_put_right(
+    tmp_path: Path, data: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_plan(
+        "sheet_music", split="train", count=6, seed=1, tasks=["interval_name"], levels=[1],
+        modalities=["text", "image"],
+    )  # fmt: skip
+    synthesize(plan, tmp_path / "both")
+    words = ["--objective", "grpo", "--model", model, "--data", tmp_path / "both", "--steps", 1]
+    words += ["--max-tokens", 2, "--prompts", 2, "-n", 2, "--out", tmp_path / "rl"]
+    assert train(*words, "--modality", "image") == 2
+    assert "takes no pictures" in capsys.readouterr().err
+    assert train(*words) == 0
+
+
+def test_a_falling_rate_does_not_go_on_to_another_end(
+    tmp_path: Path, data: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--objective", "sft", "--model", model, "--data", data, "--batch", 2]
+    words += ["--decay", "linear", "--out", tmp_path / "sft"]
+    assert train(*words, "--steps", 2) == 0
+    assert train(*words, "--steps", 3) == 2
+    assert "steps 2 -> 3" in capsys.readouterr().err

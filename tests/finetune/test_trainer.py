@@ -341,6 +341,16 @@ def test_a_run_without_differences_ends_by_itself(
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
+def test_a_run_that_its_entropy_ended_does_nothing_more(
+    policy: Policy, questions: list[Question], tmp_path: Path
+) -> None:
+    practice = dataclasses.replace(PRACTICE, samples=24, least_entropy=99.0)
+    ended = run(policy, questions, tmp_path, practice=practice)
+    assert ended.steps == 1 and "entropy has fallen" in ended.stopped
+    again = run(reloaded(tmp_path, policy.tokenizer), questions, tmp_path, practice=practice)
+    assert again == ended and len(lines(tmp_path)) == 1
+
+
 def test_what_is_not_finite_changes_no_weight(
     policy: Policy, questions: list[Question]
 ) -> None:

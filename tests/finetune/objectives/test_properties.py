@@ -339,3 +339,17 @@ def test_what_cannot_be_is_said_in_a_line(name: str, overrides: Any, said: str) 
 def test_a_tensor_of_another_shape_is_refused(make_batch: MakeBatch) -> None:
     with pytest.raises(InputError, match=r"rewards has the shape \[3\], not \[4\]"):
         make_batch(rewards=torch.zeros(3))
+
+
+def test_a_critic_learns_nothing_from_a_reply_whose_reward_is_unknown() -> None:
+    batch = random_batch(3)
+    rewards = batch.rewards.clone()
+    rewards[2] = torch.nan
+    values = torch.ones_like(batch.mask, requires_grad=True)
+    valued = dataclasses.replace(
+        batch, rewards=rewards, values_old=torch.ones_like(batch.mask), values_new=values
+    )
+    compute("ppo", valued).loss.backward()
+    assert values.grad is not None
+    assert not bool(values.grad[2].any())
+    assert bool(values.grad[[0, 1, 3]].any(1).all())
