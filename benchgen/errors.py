@@ -1,7 +1,11 @@
-"""The one error that means "your input is at fault"."""
+"""Errors that the command line tells in a line, without where they were raised."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
     """Bad input: the command line prints its message as one line and exits with 2."""
+
+
+class RunIncomplete(RuntimeError):
+    """An evaluation ended without a reply to every problem."""

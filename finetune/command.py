@@ -197,11 +197,13 @@ def _memory_told(job: Job) -> Iterator[None]:
 
 
 def _sft(job: Job, optimization: Optimization, course: Course) -> Begin:
-    from finetune.examples import REPLIES, read_examples
+    from finetune.examples import BOXES, REPLIES, read_examples
     from finetune.sft import imitate
 
     if job.replies not in REPLIES:
         raise InputError(f"--replies is {', '.join(REPLIES)}, not {job.replies!r}")
+    if job.boxed not in BOXES:
+        raise InputError(f"--boxed is {' or '.join(BOXES)}, not {job.boxed!r}")
     if job.batch < 1:
         raise InputError(f"a step takes an example or more, not {job.batch}")
 
@@ -210,7 +212,7 @@ def _sft(job: Job, optimization: Optimization, course: Course) -> Begin:
     ) -> Trained:
         assert job.data is not None
         examples, longer = read_examples(
-            Path(job.data), policy, modality=job.modality, replies=job.replies
+            Path(job.data), policy, modality=job.modality, replies=job.replies, boxed=job.boxed
         )
         if longer:
             print(f"{longer} examples are longer than the context: left out", file=sys.stderr)
@@ -229,6 +231,8 @@ def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
     if job.objective == "dr_grpo":
         settings.setdefault("max_length", job.max_tokens)
     objective = resolve(job.objective, **settings)
+    if job.is_given("critic_learning_rate") and not needs_critic(objective):
+        raise InputError(f"{job.objective} has no critic: --critic-learning-rate would do nothing")
     practice = Practice(
         prompts=job.prompts, samples=job.samples, max_tokens=job.max_tokens,
         temperature=job.temperature, dynamic=job.dynamic, updates=job.updates,
@@ -293,9 +297,7 @@ def _reference(job: Job, policy: Policy) -> Scorer:
     return reference
 
 
-def _engine(
-    job: Job, policy: Policy, source: str, trained: Sequence[Any], ranks: Ranks
-) -> Any:
+def _engine(job: Job, policy: Policy, source: str, trained: Sequence[Any], ranks: Ranks) -> Any:
     """What samples: the very model that is trained, or a vLLM that is given its weights.
 
     Raises

@@ -126,13 +126,15 @@ def curriculum(
     Raises
     ------
     InputError
-        There is no such suite, task, level or modality.
+        There is no such suite, task, level or modality, or nothing to be ``adaptive`` among.
     """
     if modality not in PROMPT_MODALITIES:
         raise InputError(f"modality is {', '.join(PROMPT_MODALITIES)}, not {modality!r}")
     shown = ("text", "image") if modality == "both" else (modality,)
     plan = make_plan(suite, split="train", count=1, tasks=tasks, levels=levels, modalities=shown)
     cells = [(task, level) for task in plan.tasks for level in plan.levels]
+    if adaptive and len(cells) == 1:
+        raise InputError("a curriculum chooses among two or more: give another task or level")
     return Curriculum(cells, modality=modality, seed=seed, adaptive=adaptive)
 
 

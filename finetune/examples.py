@@ -6,6 +6,8 @@ Conventions
   reply is the assistant's turn as the chat template writes it, up to the token that ends it.
 * ``solution`` imitates the worked solution and the box, ``answer`` the box alone. ``format``
   is a control: the box with an option drawn by a hash, so that only the form can be learned.
+* A box holds an option's ``letter``, or its ``words``, which the score takes as well. To find the
+  letter that stands before some words is a skill of its own, which small models lack for long.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchgen.answers import score
 from benchgen.errors import InputError
-from benchgen.problem import LETTERS, Problem
+from benchgen.problem import LETTERS, Problem, Response
 from benchgen.prompt import worked_answer
 from evaluators.questions import Question, read_questions
 from finetune.pictures import PictureReader
@@ -25,10 +28,11 @@ from finetune.policy import Policy
 from finetune.trajectory import Trajectory
 
 REPLIES = ("solution", "answer", "format")
+BOXES = ("letter", "words")
 
 
 def read_examples(
-    data: Path, policy: Policy, *, modality: str, replies: str
+    data: Path, policy: Policy, *, modality: str, replies: str, boxed: str = "letter"
 ) -> tuple[list[Trajectory], int]:
     """The dataset's problems as trajectories, in its order, and how many were left out.
 
@@ -42,9 +46,11 @@ def read_examples(
     """
     if replies not in REPLIES:
         raise InputError(f"replies are {', '.join(REPLIES)}, not {replies!r}")
+    if boxed not in BOXES:
+        raise InputError(f"a box holds {' or '.join(BOXES)}, not {boxed!r}")
     if modality != "text" and policy.reader is None:
         raise InputError(f"the policy takes no pictures: its modality is text, not {modality!r}")
-    made = list(examples(read_questions(data, modality), policy, replies))
+    made = list(examples(read_questions(data, modality), policy, replies, boxed))
     config = policy.model.config.get_text_config()
     longest = getattr(config, "max_position_embeddings", None) or sys.maxsize
     short = [t for t in made if len(t.prompt) + len(t.reply) <= longest]
@@ -54,11 +60,11 @@ def read_examples(
 
 
 def examples(
-    questions: Iterable[Question], policy: Policy, replies: str
+    questions: Iterable[Question], policy: Policy, replies: str, boxed: str = "letter"
 ) -> Iterator[Trajectory]:
     """Each question with the reply to imitate."""
     for question in questions:
-        reply = _reply(question.problem, replies)
+        reply = imitated(question.problem, replies, boxed)
         yield trajectory(
             policy.tokenizer,
             list(question.messages),
@@ -111,12 +117,25 @@ def trajectory(
     return Trajectory(shown, tuple(said), pictures=pictures)
 
 
-def _reply(problem: Problem, replies: str) -> str:
-    if replies == "solution":
-        return worked_answer(problem.solution, problem.target)
-    if replies == "answer":
-        return worked_answer(None, problem.target)
+def imitated(problem: Problem, replies: str, boxed: str = "letter") -> str:
+    """The reply to a problem that is shown for imitation.
+
+    Raises
+    ------
+    InputError
+        The problem has no options where one is to be named, or the score does not take the
+        words of the right one.
+    """
     if not problem.options:
-        raise InputError(f"{problem.id!r} has no options to draw one from: it has no form alone")
-    digest = hashlib.blake2b(problem.id.encode(), digest_size=8).digest()
-    return worked_answer(None, LETTERS[int.from_bytes(digest) % len(problem.options)])
+        if replies == "format" or boxed == "words":
+            raise InputError(f"{problem.id!r} has no options for a box to name one of")
+        return worked_answer(problem.solution if replies == "solution" else None, problem.target)
+    place = LETTERS.index(problem.target)
+    if replies == "format":
+        digest = hashlib.blake2b(problem.id.encode(), digest_size=8).digest()
+        place = int.from_bytes(digest) % len(problem.options)
+    box = LETTERS[place] if boxed == "letter" else problem.options[place]
+    reply = worked_answer(problem.solution if replies == "solution" else None, box)
+    if replies != "format" and score(problem, Response(problem.id, reply)).value != 1.0:
+        raise InputError(f"the score of {problem.id!r} does not take the words of its right option")
+    return reply

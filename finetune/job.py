@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from benchgen.errors import InputError
@@ -12,6 +12,14 @@ from benchgen.prompt import PROMPT_MODALITIES
 
 SFT = "sft"
 ENGINES = ("transformers", "vllm")
+
+OF_SFT = {"batch": "--batch", "replies": "--replies", "boxed": "--boxed"}
+OF_REWARDS = {
+    "prompts": "--prompts", "samples": "-n", "temperature": "--temperature",
+    "dynamic": "--dynamic", "updates": "--updates", "mini_batches": "--mini-batches",
+    "rewards": "--reward", "least_entropy": "--least-entropy",
+    "critic_learning_rate": "--critic-learning-rate",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Job:
     critic_learning_rate: float = 1e-5
     batch: int = 8
     replies: str = "solution"
+    boxed: str = "letter"
     prompts: int = 8
     samples: int = 8
     max_tokens: int = 256
@@ -84,8 +93,11 @@ class Job:
                 raise InputError("sft imitates the worked solutions of a dataset: give --data")
             if self.overrides:
                 raise InputError("sft has no objective to override")
+            self._refuse(OF_REWARDS, "sft earns no rewards")
             if self.validation or self.validate_every:
                 raise InputError("sft is not validated as it goes: ask its checkpoints")
+        else:
+            self._refuse(OF_SFT, f"{self.objective} imitates no examples")
         if bool(self.validation) != bool(self.validate_every):
             raise InputError("--validation and --validate-every go together")
         if self.validate_every < 0:
@@ -98,6 +110,15 @@ class Job:
             raise InputError(f"rollouts are sampled by {', '.join(ENGINES)}, not {self.engine!r}")
         if self.shard_weights and self.objective != SFT and self.engine != "vllm":
             raise InputError("weights in parts cannot be sampled from: give --engine vllm")
+
+    def is_given(self, name: str) -> bool:
+        """Whether a field has another value than its default."""
+        return any(f.name == name and getattr(self, name) != f.default for f in fields(self))
+
+    def _refuse(self, options: Mapping[str, str], why: str) -> None:
+        for name, option in options.items():
+            if self.is_given(name):
+                raise InputError(f"{why}: {option} would do nothing")
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class Study:
     """What is studied; ``tasks`` at ``level``, trained as one mix.
 
     Imitation takes ``sft_slice`` steps at a time of ``batch`` examples, until ``enough`` of the
-    validation set is right, ``most_sft`` steps at most; reinforcement takes ``rl_steps`` of
+    validation set is right, ``most_sft`` steps at most, with an option's letter or words
+    ``boxed``; reinforcement takes ``rl_steps`` of
     ``prompts`` groups of ``samples`` replies. Of test and validation items there are so many a
     class.
     """
@@ -63,17 +64,19 @@ class Study:
     suite: str = "sheet_music"
     tasks: tuple[str, ...] = ("interval_name", "chord_name")
     level: int = 4
-    sft_slice: int = 10
-    most_sft: int = 300
+    sft_slice: int = 20
+    most_sft: int = 320
     batch: int = 8
-    sft_rate: float = 1e-4
-    enough: float = 0.40
+    boxed: str = "words"
+    autocast: bool = True
+    sft_rate: float = 2e-4
+    enough: float = 0.45
     too_much: float = 0.65
     objective: str = "dapo"
-    rl_steps: int = 30
+    rl_steps: int = 40
     prompts: int = 8
     samples: int = 8
-    rl_rate: float = 1e-5
+    rl_rate: float = 2e-5
     max_tokens: int = 128
     test_items: int = 400
     validation_items: int = 90
@@ -95,13 +98,15 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         start = ask("start", "test", study.model)
         cold, steps = _cold_start(study, data["sft"], out, ask, tell)
         control = checkpoint_path(out / "format", steps)
-        _train(study, out / "format", tell, SFT, replies="format", data=data["sft"], steps=steps)
+        _train(
+            study, out / "format", tell, SFT, replies="format", data=data["sft"], steps=steps
+        )  # fmt: skip
         form = ask("format", "test", str(control))
         before = ask("sft", "test", str(cold))
     rl = _train(
         study, out / "rl", tell, study.objective, model=str(cold), steps=study.rl_steps,
         suite=study.suite, tasks=study.tasks, levels=(study.level,), prompts=study.prompts,
-        samples=study.samples, learning_rate=study.rl_rate, warmup=3,
+        samples=study.samples, learning_rate=study.rl_rate,
         validation=data["validation"], validate_every=10,
     )  # fmt: skip
     with _asking(study, data, out, tell) as ask:
@@ -184,6 +189,7 @@ Ask = Callable[[str, str, str], RunRecord]
 def _asking(study: Study, data: dict[str, str], out: Path, tell: Tell) -> Iterator[Ask]:
     """Ask one model after the other through one engine, opened when something is to be asked."""
     opened: list[Engine] = []
+    dtype = "bfloat16" if study.autocast else "float32"
     with contextlib.ExitStack() as stack:
 
         def engine_on(model: str) -> Engine:
@@ -196,7 +202,7 @@ def _asking(study: Study, data: dict[str, str], out: Path, tell: Tell) -> Iterat
                 from evaluators.engines import open_engine
 
                 stack.close()
-                opened[:] = [open_engine(study.engine, model, dtype="float32", window=64)]
+                opened[:] = [open_engine(study.engine, model, dtype=dtype, window=64)]
                 stack.callback(opened[0].close)
             return opened[0]
 
@@ -217,9 +223,7 @@ def _is_done(folder: Path) -> bool:
     return (folder / "metrics.json").is_file() and read_run(folder).metrics.complete
 
 
-def _cold_start(
-    study: Study, data: str, out: Path, ask: Ask, tell: Tell
-) -> tuple[Path, int]:
+def _cold_start(study: Study, data: str, out: Path, ask: Ask, tell: Tell) -> tuple[Path, int]:
     """The first checkpoint of imitation that is right often enough, and its steps."""
     folder = out / "sft"
     for steps in range(study.sft_slice, study.most_sft + 1, study.sft_slice):
@@ -239,10 +243,12 @@ def _cold_start(
 
 def _train(study: Study, folder: Path, tell: Tell, objective: str, **changes: Any) -> Any:
     wanted: dict[str, Any] = {
-        "model": study.model, "learning_rate": study.sft_rate, "batch": study.batch,
+        "model": study.model, "learning_rate": study.sft_rate, "warmup": 5,
         "max_tokens": study.max_tokens, "engine": study.engine, "seed": study.seed,
-        "save_every": study.sft_slice, "keep": 0,
+        "save_every": study.sft_slice, "keep": 0, "autocast": study.autocast,
     }  # fmt: skip
+    if objective == SFT:
+        wanted |= {"batch": study.batch, "boxed": study.boxed}
     job = Job(objective=objective, **(wanted | changes))
 
     def progress(done: int, steps: int, figures: Any) -> None:

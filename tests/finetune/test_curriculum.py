@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -117,3 +118,10 @@ def test_cells_are_chosen_as_in_synth() -> None:
         asked = {"suite": "sheet_music", "tasks": [], "levels": [], "modality": "text"} | changes
         with pytest.raises(InputError, match=said):
             curriculum(**asked, seed=0, adaptive=True)  # type: ignore[arg-type]
+
+
+def test_a_curriculum_with_nothing_to_choose_is_refused() -> None:
+    words: dict[str, Any] = {"modality": "text", "seed": 0}
+    with pytest.raises(InputError, match="chooses among two or more"):
+        curriculum("sheet_music", ["interval_name"], [1], adaptive=True, **words)
+    assert curriculum("sheet_music", ["interval_name"], [1], adaptive=False, **words)

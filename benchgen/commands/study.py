@@ -1,0 +1,33 @@
+"""``benchgen study``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchgen.commands.options import Json
+from benchgen.console import note, print_json, print_line
+from benchgen.errors import InputError
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="learning: imitation, then reinforcement.")],
+    out: Annotated[Path, typer.Option(help="The study's folder; an old one is resumed.")],
+    seed: Annotated[int, typer.Option(help="The study's seed.")] = 0,
+    model: Annotated[str, typer.Option(help="smollm2, a folder, or a Hub id.")] = "smollm2",
+    engine: Annotated[str, typer.Option(help="vllm, or transformers.")] = "vllm",
+    json: Json = False,
+) -> None:
+    """Run an experiment of the docs from its data to its table; cut anywhere, it goes on."""
+    from finetune.learning_study import Study, run_study, study_lines
+
+    if name != "learning":
+        raise InputError(f"unknown study {name!r}; there is: learning")
+    found = run_study(Study(seed=seed, model=model, engine=engine), out, note)
+    if json:
+        print_json(found)
+        return
+    for line in study_lines(found):
+        print_line(line)
