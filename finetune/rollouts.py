@@ -8,8 +8,10 @@ Conventions
   log-probabilities are those of the distribution that was sampled from.
 * A reply that failed is left out and counted. A group needs two others.
 * A step's rollouts are journalled before its update, ``rollouts-00000012.jsonl``, token ids and
-  log-probabilities included: the update can be computed again from them alone. Pictures lie in it
-  by their digests (SHA-256), and are found again among those of the questions.
+  log-probabilities included: the update can be computed again from them alone, and is where a run
+  that was cut does a step again, whatever its engine would sample now. Groups that were put
+  ``aside`` are in it, too. Pictures lie in it by their digests (SHA-256), and are found again
+  among those of the questions.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchgen.errors import InputError
@@ -34,7 +37,7 @@ from finetune.trajectory import Trajectory
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """One reply. ``reward`` may be NaN; ``outcome`` is the bare verdict, ``truncated`` whether the
-    reply was cut at its longest.
+    reply was cut at its longest, ``aside`` whether it is not learned from.
     """
 
     draw: int
@@ -53,6 +56,7 @@ class Rollout:
     outcome: float
     verdict: str
     pictures: tuple[bytes, ...] = ()
+    aside: bool = False
 
     @property
     def trajectory(self) -> Trajectory:
@@ -61,6 +65,8 @@ class Rollout:
 
 
 Group = Sequence[Rollout]
+Journalled = Mapping[tuple[int, int], Rollout]
+"""What a step has sampled before, by draw and sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +87,41 @@ def draw_groups(
     temperature: float,
     max_tokens: int,
     seed: int,
+    journalled: Journalled = MappingProxyType({}),
 ) -> Drawn:
     """``samples`` replies to each question, which has the number of its draw with it.
+
+    A step that was ``journalled`` is taken from there, whole: what is not in it failed.
 
     Raises
     ------
     InputError
-        The engine gives no log-probabilities, or no token ids.
+        The engine gives no log-probabilities, or no token ids; the journal is of other questions.
     """
     asked: dict[str, tuple[int, int, int]] = {}  # draw, sample, seed
     requests = []
+    failed, error = 0, ""
+    known = dict(questions)
+    found: dict[int, list[Rollout]] = {draw: [] for draw, _ in questions}
     for draw, question in questions:
         for sample in range(samples):
             name = f"{draw}#{sample}"
             own = rollout_seed(seed, draw, sample)
+            if journalled:
+                before = journalled.get((draw, sample))
+                if before is None:
+                    failed, error = failed + 1, "it failed before"
+                elif (before.problem, before.seed) != (question.problem.id, own):
+                    raise InputError(f"the journal holds another question for draw {draw}")
+                else:
+                    found[draw].append(replace(before, pictures=question.images, aside=False))
+                continue
             asked[name] = (draw, sample, own)
             sampling = Sampling(
                 temperature=temperature, max_tokens=max_tokens, seed=own, logprobs=True
             )
             requests.append(Request(name, question.messages, (), question.images, sampling))
-    known = dict(questions)
-    found: dict[int, list[Rollout]] = {draw: [] for draw, _ in questions}
-    failed, error = 0, ""
-    for response in engine.generate(requests):
+    for response in engine.generate(requests) if requests else ():
         draw, sample, own = asked.pop(response.id)
         if response.finish_reason == "error":
             failed, error = failed + 1, response.error or "no reason given"
@@ -132,18 +150,40 @@ def journal_path(out: Path, step: int) -> Path:
     return out / "rollouts" / f"rollouts-{step:08d}.jsonl"
 
 
-def write_rollouts(out: Path, step: int, groups: Sequence[Group]) -> None:
-    """Write a step's rollouts, whole or not at all."""
+def journalled_rollouts(out: Path, step: int) -> Journalled:
+    """What a step has sampled before, the groups put aside as well; nothing if it has not.
+
+    Raises
+    ------
+    InputError
+        The journal is damaged.
+    """
+    if not journal_path(out, step).exists():
+        return {}
+    groups = read_rollouts(out, step, aside=True)
+    return {(one.draw, one.sample): one for group in groups for one in group}
+
+
+def write_rollouts(
+    out: Path, step: int, groups: Sequence[Group], aside: Sequence[Group] = ()
+) -> None:
+    """Write a step's rollouts, whole or not at all, and after them those it does not learn from."""
     path = journal_path(out, step)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(_record(one), allow_nan=False) for group in groups for one in group)
+    rows = [one for group in groups for one in group]
+    rows += [replace(one, aside=True) for group in aside for one in group]
+    lines = (json.dumps(_record(one), allow_nan=False) for one in rows)
     write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def read_rollouts(
-    out: Path, step: int, questions: Iterable[Question] | None = None
+    out: Path,
+    step: int,
+    questions: Iterable[Question] | None = None,
+    *,
+    aside: bool = False,
 ) -> tuple[Group, ...]:
-    """The groups that ``write_rollouts`` wrote.
+    """The groups that ``write_rollouts`` wrote; those put ``aside`` only if they are asked for.
 
     To be learned from again they need the pictures that they were shown, from the ``questions``;
     without those they have none, and a policy refuses them.
@@ -165,7 +205,8 @@ def read_rollouts(
                 record[name] = math.nan if record[name] is None else record[name]
             digests = record.pop("pictures", [])
             one = Rollout(**record, pictures=_found(digests, record["problem"], shown))
-            groups.setdefault(one.draw, []).append(one)
+            if aside or not one.aside:
+                groups.setdefault(one.draw, []).append(one)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     return tuple(groups.values())

@@ -18,7 +18,8 @@ Conventions
 * Ranks deal out the questions and the micro-batches and sum what comes of them; all of them
   prepare, and step, alike. The first one writes.
 * A run goes on from its last checkpoint to the same end: questions, seeds and orders follow from
-  the run's seed, how much has been drawn, and what its source of questions keeps.
+  the run's seed, how much has been drawn, and what its source of questions keeps. A step that was
+  journalled before the run was cut is learned from its journal, not sampled again.
 """
 
 from __future__ import annotations
@@ -56,7 +57,14 @@ from finetune.policy import Policy
 from finetune.questions import Questions
 from finetune.ranks import Ranks
 from finetune.rewards import Reward, check_rewards
-from finetune.rollouts import Group, draw_groups, teaches, write_rollouts
+from finetune.rollouts import (
+    Group,
+    Journalled,
+    draw_groups,
+    journalled_rollouts,
+    teaches,
+    write_rollouts,
+)
 from finetune.sharding import Handed, restore_weights
 from finetune.trajectory import Trajectory
 
@@ -173,11 +181,12 @@ def train(
     for step in run.steps():
         clock = _Clock()
         with clock.phase("sample"):
-            groups, drawn, sampled, seen = _collect(
-                engine, questions, rewards, practice, course, drawn, ranks
-            )
+            groups, aside, drawn, seen = _collect(
+                engine, questions, rewards, practice, course, drawn, ranks,
+                journalled_rollouts(out, step),
+            )  # fmt: skip
             if ranks.first:
-                write_rollouts(out, step, groups)
+                write_rollouts(out, step, groups, aside)
         _rest(engine)
         with clock.phase("learn"):
             state = State(step=step, seed=course.seed)
@@ -187,7 +196,7 @@ def train(
             )  # fmt: skip
         with clock.phase("hand_over"):
             _hand_over(engine, policy, ranks)
-        tokens += sampled
+        tokens += sum(len(one.tokens) for group in (*groups, *aside) for one in group)
         idle = idle + 1 if figures["zero_variance_groups"] == 1.0 else 0
         entropy = figures.get("entropy")
         run.check(tokens, _why_stop(practice, idle, entropy))
@@ -350,8 +359,9 @@ def _collect(
     course: Course,
     drawn: int,
     ranks: Ranks,
-) -> tuple[tuple[Group, ...], int, int, dict[str, float]]:
-    """A step's groups, the draws so far, tokens sampled, and what was seen in passing."""
+    journalled: Journalled,
+) -> tuple[tuple[Group, ...], tuple[Group, ...], int, dict[str, float]]:
+    """A step's groups, those put aside, the draws so far, and what was seen in passing."""
     kept: list[Group] = []
     aside: list[Group] = []
     failed, asked, error = 0, 0, ""
@@ -362,7 +372,7 @@ def _collect(
         mine = ranks.share(list(enumerate(questions.take(drawn, lacking), drawn)))
         found = draw_groups(
             engine, mine, rewards, samples=practice.samples, temperature=practice.temperature,
-            max_tokens=practice.max_tokens, seed=course.seed,
+            max_tokens=practice.max_tokens, seed=course.seed, journalled=journalled,
         )  # fmt: skip
         drawn += lacking
         asked += lacking * practice.samples
@@ -375,10 +385,11 @@ def _collect(
         for group in groups_found:
             (kept if teaches(group) or not practice.dynamic else aside).append(group)
     # Rather groups that teach nothing than a step of another size.
-    groups = tuple(kept + aside[: practice.prompts - len(kept)])
+    needed = practice.prompts - len(kept)
+    groups, left = tuple(kept + aside[:needed]), tuple(aside[needed:])
     if not groups:
         raise RuntimeError(f"the engine gave no reply to learn from: {error}")
-    rows = [one for group in [*kept, *aside] for one in group]
+    rows = [one for group in (*groups, *left) for one in group]
     outcomes = [one.outcome for one in rows if not math.isnan(one.outcome)]
     verdicts = [one.verdict for one in rows]
     seen = {
@@ -386,9 +397,9 @@ def _collect(
         "unparsed": verdicts.count("unparsed") / len(rows),
         "truncated": verdicts.count("truncated") / len(rows),
         "failed": failed / asked,
-        "put_aside": float(len(kept) + len(aside) - len(groups)),
+        "put_aside": float(len(left)),
     }
-    return groups, drawn, sum(len(one.tokens) for one in rows), seen
+    return groups, left, drawn, seen
 
 
 def _all_scores(

@@ -129,7 +129,8 @@ def _step(
     path = journal_path(out, step)
     groups: dict[int, list[Reply]] = {}
     try:
-        replies = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+        replies = [line for line in lines if not line.get("aside")]
         for one in replies:
             groups.setdefault(one["draw"], []).append(one)
         summary = {

@@ -28,6 +28,7 @@ from finetune.questions import Listed
 from finetune.rewards import Reward, correctness
 from finetune.rollouts import (
     draw_groups,
+    journal_path,
     read_rollouts,
     rollout_seed,
     teaches,
@@ -77,7 +78,8 @@ def run(
     }  # fmt: skip
     engine = changes.pop("engine", None) or engine_of(policy)
     listed = Listed(questions, COURSE.seed)
-    return train(policy, engine, listed, REWARDS, objective, out, **(wanted | changes))
+    rewards = changes.pop("rewards", REWARDS)
+    return train(policy, engine, listed, rewards, objective, out, **(wanted | changes))
 
 
 def lines(out: Path) -> list[dict[str, Any]]:
@@ -138,6 +140,90 @@ def test_a_run_that_was_cut_comes_to_the_same_weights(
     for one, two in zip(lines(tmp_path / "other"), lines(tmp_path / "whole"), strict=True):
         assert one["drawn"] == two["drawn"]
         assert one.get("loss", 0.0) == pytest.approx(two.get("loss", 0.0), abs=1e-5)
+
+
+class Moody(TransformersEngine):
+    """Whatever the seeds are, it samples otherwise each time, and one reply in five fails."""
+
+    asked = 0
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+        Moody.asked += 1
+        own = [
+            dataclasses.replace(
+                one, sampling=dataclasses.replace(one.sampling, seed=1000 * Moody.asked + number)
+            )
+            for number, one in enumerate(requests)
+        ]
+        for number, response in enumerate(super().generate(own)):
+            if number % 5:
+                yield response
+            else:
+                yield Response(response.id, "", finish_reason="error", error="it broke")
+
+
+def first_letter(problem: Problem, response: Response) -> float:
+    """Something that nearly every group differs in."""
+    return float(sum(response.text[:1].encode()) % 7)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_what_was_sampled_before_a_kill_is_not_sampled_otherwise_after_it(
+    tmp_path: Path, policy: Policy, questions: list[Question], dynamic: bool
+) -> None:
+    def engine(of: Policy) -> Moody:
+        return Moody(LoadedModel("tiny", of.model, of.tokenizer), window=64)
+
+    class Killed(Exception):
+        pass
+
+    seen: dict[int, Mapping[str, float]] = {}
+
+    def die(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        seen[step] = figures
+        if step == 3:
+            raise Killed
+
+    practice = dataclasses.replace(PRACTICE, samples=24, dynamic=dynamic)
+    wanted = {"practice": practice, "rewards": [*REWARDS, Reward("first", 0.1, first_letter)]}
+    with pytest.raises(Killed):
+        run(policy, questions, tmp_path, engine=engine(policy), progress=die, **wanted)
+    assert latest_step(tmp_path) == 2
+    before = journal_path(tmp_path, 3).read_bytes()
+    third = policy.model.state_dict()
+    asked = Moody.asked
+    going_on = reloaded(tmp_path, policy.tokenizer)
+    three = dataclasses.replace(OPTIMIZATION, steps=3)
+    other = run(
+        going_on, questions, tmp_path, engine=engine(going_on), optimization=three, **wanted
+    )
+    assert Moody.asked == asked and journal_path(tmp_path, 3).read_bytes() == before
+    for name, value in load_policy_state(other.checkpoint).items():
+        assert torch.equal(value, third[name])
+    for name in ("loss", "gradient_norm", "accuracy", "drawn", "tokens"):
+        assert lines(tmp_path)[-1][name] == seen[3][name]
+    assert lines(tmp_path)[-1]["failed"] >= 0.2
+    if dynamic:
+        aside = read_rollouts(tmp_path, 3, aside=True)
+        assert len(aside) == len(read_rollouts(tmp_path, 3)) + lines(tmp_path)[-1]["put_aside"]
+
+
+def test_a_journal_of_other_questions_is_not_learned_from(
+    tmp_path: Path, policy: Policy, questions: list[Question]
+) -> None:
+    one = dataclasses.replace(OPTIMIZATION, steps=1)
+    run(policy, questions, tmp_path / "mine", optimization=one)
+    (tmp_path / "yours").mkdir()
+    (tmp_path / "mine" / "rollouts").rename(tmp_path / "yours" / "rollouts")
+    with pytest.raises(InputError, match="another question for draw 0"):
+        run(policy, list(reversed(questions)), tmp_path / "yours", optimization=one)
+
+
+def load_policy_state(checkpoint: Path) -> dict[str, torch.Tensor]:
+    from transformers import AutoModelForCausalLM
+
+    found: dict[str, torch.Tensor] = AutoModelForCausalLM.from_pretrained(checkpoint).state_dict()
+    return found
 
 
 def test_a_step_can_be_learned_again_from_its_journal(
