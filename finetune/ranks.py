@@ -65,12 +65,19 @@ class Ranks:
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Let every rank have the sum of all ranks' gradients; one that has none counts as 0.
 
-        What is not trained is passed over. Where weights lie in parts it has been done.
+        What no rank has a gradient of keeps none: AdamW would let it decay. What is not trained
+        is passed over. Where weights lie in parts it has been done.
         """
         if self.size == 1 or self.sharded:
             return
-        for parameter in parameters:
-            if not parameter.requires_grad:
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        if not trained:
+            return
+        seen = [float(parameter.grad is not None) for parameter in trained]
+        anywhere = torch.tensor(seen, device=trained[0].device)
+        dist.all_reduce(anywhere, dist.ReduceOp.MAX)
+        for parameter, has in zip(trained, anywhere.tolist(), strict=True):
+            if not has:
                 continue
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

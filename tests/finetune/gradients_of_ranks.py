@@ -64,12 +64,16 @@ def main() -> None:
                 judging = [*critic.model.named_parameters()] if valued else []
                 for _, parameter in (*trained, *judging):
                     parameter.grad = None
+                # An expert that no token was sent to, say: AdamW is not to let it decay.
+                unread = torch.nn.Parameter(torch.ones(2, 2, dtype=dtype))
                 objective = resolve(name, correction="truncate", max_length=8, kl_coef=0.1)
                 learn(
-                    policy, groups, objective, State(1, 3), Still(trained, optimization, judging),
+                    policy, groups, objective, State(1, 3),
+                    Still([*trained, ("unread", unread)], optimization, judging),
                     practice, Course(micro_tokens=most), rate_step=0, reference=reference,
                     critic=valued, ranks=ranks,
                 )  # fmt: skip
+                assert unread.grad is None
                 gradients = gathered([p.grad for _, p in (*trained, *judging)])
                 name = f"{name} {str(dtype).removeprefix('torch.')}"
                 found[name] = torch.cat([gradient.flatten() for gradient in gradients])
