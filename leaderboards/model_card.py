@@ -63,8 +63,12 @@ def model_card(
     ]
     if curves is not None:
         parts.append(f"## Curves\n\n![Training curves](<{curves}>)")
-    parts.append(_use(repo))
+    parts.append(_use(repo, _takes_pictures(trained)))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _takes_pictures(trained: Trained) -> bool:
+    return trained.stages[-1].config.get("modality") in ("image", "both")
 
 
 def base_on_hub(base: str) -> str | None:
@@ -94,7 +98,7 @@ def _front_matter(
 ) -> str:
     from huggingface_hub import ModelCardData
 
-    image = trained.stages[-1].config.get("modality") in ("image", "both")
+    image = _takes_pictures(trained)
     pipeline = "image-text-to-text" if image else "text-generation"
     objectives = [str(stage.config["objective"]) for stage in trained.stages]
     suites = [run.config.data.suite for run in trained.runs]
@@ -200,13 +204,18 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _use(repo: str) -> str:
+def _use(repo: str, pictures: bool) -> str:
+    task, content, given = "text-generation", '"..."', ""
+    if pictures:
+        task, given = "image-text-to-text", "text="
+        content = '[{"type": "image", "url": "score.png"}, {"type": "text", "text": "..."}]'
     return (
         "## Use\n\n"
         "```python\n"
         "from transformers import pipeline\n\n"
-        f'ask = pipeline("text-generation", model="{repo}")\n'
-        'reply = ask([{"role": "user", "content": "..."}], max_new_tokens=256)\n'
+        f'ask = pipeline("{task}", model="{repo}")\n'
+        f'turns = [{{"role": "user", "content": {content}}}]\n'
+        f"reply = ask({given}turns, max_new_tokens=256)\n"
         'print(reply[0]["generated_text"][-1]["content"])\n'
         "```"
     )

@@ -72,6 +72,15 @@ def test_the_front_matter_says_what_is_known(trained: Path) -> None:
     assert "/home/me" not in card.content and str(trained.parent) not in card.content
 
 
+def test_a_model_that_reads_pictures_is_shown_one(tmp_path: Path) -> None:
+    training(tmp_path / "run", 3, modality="image")
+    _, card = published(tmp_path / "run")
+    assert card.data.pipeline_tag == "image-text-to-text"
+    python = card.text.partition("```python")[2].partition("```")[0]
+    compile(python, "card", "exec")
+    assert 'pipeline("image-text-to-text"' in python and '"type": "image"' in python
+
+
 def test_a_model_in_a_folder_has_no_name_on_the_hub(tmp_path: Path) -> None:
     training(tmp_path / "run", 3, model=str(tmp_path))
     _, card = published(tmp_path / "run")
