@@ -1,12 +1,12 @@
 """``benchgen study learning``: does a small model learn to read, and what is reinforcement's part?
 
-The study of one seed, on two classes of one level trained as one mix:
+The study of one seed, on two classes trained as one mix:
 
 1. the model is asked the test set as it is;
-2. the control: as much imitation of the form alone (``--replies format``);
-3. imitation of worked solutions, in slices, until about half of the validation set is right;
+2. the control: as many steps of imitation of the form alone (``--replies format``);
+3. imitation of worked solutions, the cold start;
 4. reinforcement from there, on fresh items, rewarded by ``benchgen.score`` alone;
-5. the test set is asked of the cold start, of the control, and of the best checkpoint of 4.
+5. the test set is asked of the control, of the cold start, and of the best checkpoint of 4.
 
 Conventions
 -----------
@@ -43,34 +43,36 @@ from finetune.job import SFT, Job
 from finetune.rollouts import read_rollouts
 from finetune.transcripts import journalled_steps
 
+OPTIONS = 4
+"""An item and its twins are as many."""
+
 Tell = Callable[[str], None]
 """Called with a line for whoever watches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What is studied; ``tasks`` at ``level``, trained as one mix.
+    """What is studied; ``tasks`` at ``levels``, trained as one mix.
 
-    Imitation takes ``sft_slice`` steps at a time of ``batch`` examples, until ``enough`` of the
-    validation set is right, ``most_sft`` steps at most, with an option's letter or words
-    ``boxed``; reinforcement takes ``rl_steps`` of
-    ``prompts`` groups of ``samples`` replies. Of test and validation items there are so many a
-    class.
+    Imitation takes ``sft_steps`` of ``batch`` examples, with an option's letter or words
+    ``boxed``; the cold start is to be right on a share of the validation set from ``enough`` to
+    ``too_much``. Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies.
+    Test and validation items are counted by class, those of imitation in all; with each come its
+    twins, which are items as well.
     """
 
     seed: int = 0
     model: str = "smollm2"
     engine: str = "vllm"
     suite: str = "sheet_music"
-    tasks: tuple[str, ...] = ("interval_name", "chord_name")
-    level: int = 4
-    sft_slice: int = 20
-    most_sft: int = 320
+    tasks: tuple[str, ...] = ("chord_root", "chord_name")
+    levels: tuple[int, ...] = (1,)
+    sft_steps: int = 150
     batch: int = 8
     boxed: str = "words"
     autocast: bool = True
-    sft_rate: float = 2e-4
-    enough: float = 0.45
+    sft_rate: float = 5e-4
+    enough: float = 0.35
     too_much: float = 0.65
     objective: str = "dapo"
     rl_steps: int = 40
@@ -79,8 +81,8 @@ class Study:
     rl_rate: float = 2e-5
     max_tokens: int = 128
     test_items: int = 400
-    validation_items: int = 90
-    sft_items: int = 2600
+    validation_items: int = 80
+    sft_items: int = 2800
 
 
 def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[str, Any]:
@@ -89,32 +91,29 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
     Raises
     ------
     InputError
-        ``out`` holds another study, or imitation never came to between ``enough`` and
+        ``out`` holds another study, or imitation did not come to between ``enough`` and
         ``too_much``.
     """
     _begin(study, out)
     data = _make_data(study, out)
     with _asking(study, data, out, tell) as ask:
         start = ask("start", "test", study.model)
-        cold, steps = _cold_start(study, data["sft"], out, ask, tell)
-        control = checkpoint_path(out / "format", steps)
-        _train(
-            study, out / "format", tell, SFT, replies="format", data=data["sft"], steps=steps
-        )  # fmt: skip
+        cold = _imitate(study, "sft", "solution", data["sft"], out, tell)
+        _check(study, ask("validation", "validation", str(cold)))
+        control = _imitate(study, "format", "format", data["sft"], out, tell)
         form = ask("format", "test", str(control))
         before = ask("sft", "test", str(cold))
     rl = _train(
         study, out / "rl", tell, study.objective, model=str(cold), steps=study.rl_steps,
-        suite=study.suite, tasks=study.tasks, levels=(study.level,), prompts=study.prompts,
-        samples=study.samples, learning_rate=study.rl_rate,
-        validation=data["validation"], validate_every=10,
+        suite=study.suite, tasks=study.tasks, levels=study.levels, prompts=study.prompts,
+        samples=study.samples, learning_rate=study.rl_rate, warmup=5,
+        validation=data["validation"], validate_every=10, save_every=10,
     )  # fmt: skip
     with _asking(study, data, out, tell) as ask:
         after = ask("rl", "test", rl["best"] or rl["checkpoint"])
     runs = {"start": start, "format": form, "sft": before, "rl": after}
     found = {
         "study": _record(study),
-        "sft_steps": steps,
         "rl_checkpoint": Path(rl["best"] or rl["checkpoint"]).name,
         "runs": {name: _figures(run) for name, run in runs.items()},
         "gain_over_start": _gain(runs["start"], after),
@@ -173,8 +172,8 @@ def _make_data(study: Study, out: Path) -> dict[str, str]:
         ("test", "test", study.test_items * len(study.tasks)),
     ):
         plan = make_plan(
-            study.suite, split=split, count=count, seed=study.seed, tasks=study.tasks,
-            levels=[study.level],
+            study.suite, split=split, count=count // OPTIONS, seed=study.seed, tasks=study.tasks,
+            levels=study.levels, with_twins=True,
         )  # fmt: skip
         synthesize(plan, out / "data" / name)
         found[name] = str(out / "data" / name)
@@ -223,32 +222,32 @@ def _is_done(folder: Path) -> bool:
     return (folder / "metrics.json").is_file() and read_run(folder).metrics.complete
 
 
-def _cold_start(study: Study, data: str, out: Path, ask: Ask, tell: Tell) -> tuple[Path, int]:
-    """The first checkpoint of imitation that is right often enough, and its steps."""
-    folder = out / "sft"
-    for steps in range(study.sft_slice, study.most_sft + 1, study.sft_slice):
-        if not checkpoint_path(folder, steps).exists():
-            _train(study, folder, tell, SFT, data=data, steps=steps)
-        run = ask(f"sft-{steps:04d}", "validation", str(checkpoint_path(folder, steps)))
-        accuracy = run.metrics.overall.accuracy or 0.0
-        if accuracy >= study.enough:
-            if accuracy > study.too_much:
-                raise InputError(
-                    f"{steps} steps of imitation get {accuracy:.0%} right, above "
-                    f"{study.too_much:.0%}: take fewer at a time"
-                )
-            return checkpoint_path(folder, steps), steps
-    raise InputError(f"{study.most_sft} steps of imitation get less than {study.enough:.0%} right")
+def _imitate(study: Study, name: str, replies: str, data: str, out: Path, tell: Tell) -> Path:
+    """The last checkpoint of a run of imitation."""
+    checkpoint = checkpoint_path(out / name, study.sft_steps)
+    if not checkpoint.exists():
+        _train(
+            study, out / name, tell, SFT, replies=replies, data=data, steps=study.sft_steps,
+            batch=study.batch, boxed=study.boxed, learning_rate=study.sft_rate, warmup=10,
+            decay="cosine",
+        )  # fmt: skip
+    return checkpoint
+
+
+def _check(study: Study, cold: RunRecord) -> None:
+    accuracy = cold.metrics.overall.accuracy or 0.0
+    if not study.enough <= accuracy <= study.too_much:
+        raise InputError(
+            f"{study.sft_steps} steps of imitation get {accuracy:.0%} right, which is not from "
+            f"{study.enough:.0%} to {study.too_much:.0%}: take more or fewer"
+        )
 
 
 def _train(study: Study, folder: Path, tell: Tell, objective: str, **changes: Any) -> Any:
     wanted: dict[str, Any] = {
-        "model": study.model, "learning_rate": study.sft_rate, "warmup": 5,
-        "max_tokens": study.max_tokens, "engine": study.engine, "seed": study.seed,
-        "save_every": study.sft_slice, "keep": 0, "autocast": study.autocast,
+        "model": study.model, "max_tokens": study.max_tokens, "engine": study.engine,
+        "seed": study.seed, "save_every": 20, "keep": 1, "autocast": study.autocast,
     }  # fmt: skip
-    if objective == SFT:
-        wanted |= {"batch": study.batch, "boxed": study.boxed}
     job = Job(objective=objective, **(wanted | changes))
 
     def progress(done: int, steps: int, figures: Any) -> None:

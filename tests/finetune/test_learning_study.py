@@ -27,8 +27,8 @@ def study(tmp_path: Path, make_model: MakeModel, tokenizer: Any) -> Study:
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     return Study(
-        model=str(tmp_path / "model"), engine="transformers", sft_slice=2, most_sft=4, batch=2,
-        enough=0.0, too_much=1.0, rl_steps=2, prompts=2, samples=2, max_tokens=2, test_items=6,
+        model=str(tmp_path / "model"), engine="transformers", sft_steps=2, batch=2, enough=0.0,
+        too_much=1.0, rl_steps=2, prompts=2, samples=2, max_tokens=2, test_items=6,
         validation_items=2, sft_items=8,
     )  # fmt: skip
 
@@ -67,9 +67,7 @@ def test_a_study_that_was_cut_goes_on_and_comes_to_the_same_table(
 
 
 def test_a_cold_start_outside_its_bounds_is_said(tmp_path: Path, study: Study) -> None:
-    never = dataclasses.replace(study, enough=1.0)
-    with pytest.raises(InputError, match="4 steps of imitation get less than 100% right"):
-        run_study(never, tmp_path / "never")
-    far = dataclasses.replace(study, too_much=-1.0)
-    with pytest.raises(InputError, match="take fewer at a time"):
-        run_study(far, tmp_path / "far")
+    for bounds in ({"enough": 1.0}, {"too_much": -1.0}):
+        outside = dataclasses.replace(study, **bounds)
+        with pytest.raises(InputError, match="2 steps of imitation get 0% right, which is not"):
+            run_study(outside, tmp_path / next(iter(bounds)))
