@@ -67,7 +67,7 @@ class Study:
     suite: str = "sheet_music"
     tasks: tuple[str, ...] = ("chord_root", "chord_name")
     levels: tuple[int, ...] = (1,)
-    sft_steps: int = 150
+    sft_steps: int = 100
     batch: int = 8
     boxed: str = "words"
     autocast: bool = True
