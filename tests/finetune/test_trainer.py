@@ -205,6 +205,7 @@ def test_what_was_sampled_before_a_kill_is_not_sampled_otherwise_after_it(
     assert lines(tmp_path)[-1]["failed"] >= 0.2
     if dynamic:
         aside = read_rollouts(tmp_path, 3, aside=True)
+        assert lines(tmp_path)[-1]["put_aside"] > 0
         assert len(aside) == len(read_rollouts(tmp_path, 3)) + lines(tmp_path)[-1]["put_aside"]
 
 
