@@ -3,9 +3,10 @@
 The study of one seed, on two classes trained as one mix:
 
 1. the model is asked the test set as it is;
-2. the control: as many steps of imitation of the form alone (``--replies format``);
-3. imitation of worked solutions, the cold start;
-4. reinforcement from there, on fresh items, rewarded by ``benchgen.score`` alone;
+2. imitation of worked solutions; the cold start is its first checkpoint that is right often
+   enough on the validation set;
+3. the control: as many steps of imitation of the form alone (``--replies format``);
+4. reinforcement from the cold start, on fresh items, rewarded by ``benchgen.score`` alone;
 5. the test set is asked of the control, of the cold start, and of the best checkpoint of 4.
 
 Conventions
@@ -54,9 +55,10 @@ Tell = Callable[[str], None]
 class Study:
     """What is studied; ``tasks`` at ``levels``, trained as one mix.
 
-    Imitation takes ``sft_steps`` of ``batch`` examples, with an option's letter or words
-    ``boxed``; the cold start is to be right on a share of the validation set from ``enough`` to
-    ``too_much``. Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies.
+    Imitation takes steps of ``batch`` examples, with an option's letter or words ``boxed``; the
+    cold start is the first after one of ``sft_steps`` that is right on a share of the validation
+    set from ``enough`` to ``too_much``. Reinforcement takes ``rl_steps`` of ``prompts`` groups of
+    ``samples`` replies. Once warm, the rate of imitation stays, and that of reinforcement falls.
     Test and validation items are counted by class, those of imitation in all; with each come its
     twins, which are items as well.
     """
@@ -67,18 +69,17 @@ class Study:
     suite: str = "sheet_music"
     tasks: tuple[str, ...] = ("chord_root", "chord_name")
     levels: tuple[int, ...] = (1,)
-    sft_steps: int = 100
+    sft_steps: tuple[int, ...] = (24, 28, 32, 36, 40)
     batch: int = 8
     boxed: str = "words"
-    autocast: bool = True
     sft_rate: float = 5e-4
-    enough: float = 0.35
-    too_much: float = 0.65
+    enough: float = 0.38
+    too_much: float = 0.62
     objective: str = "dapo"
-    rl_steps: int = 40
+    rl_steps: int = 50
     prompts: int = 8
     samples: int = 8
-    rl_rate: float = 2e-5
+    rl_rate: float = 5e-5
     max_tokens: int = 128
     test_items: int = 400
     validation_items: int = 80
@@ -91,22 +92,22 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
     Raises
     ------
     InputError
-        ``out`` holds another study, or imitation did not come to between ``enough`` and
+        ``out`` holds another study, or no checkpoint of imitation lies between ``enough`` and
         ``too_much``.
     """
     _begin(study, out)
     data = _make_data(study, out)
     with _asking(study, data, out, tell) as ask:
         start = ask("start", "test", study.model)
-        cold = _imitate(study, "sft", "solution", data["sft"], out, tell)
-        _check(study, ask("validation", "validation", str(cold)))
-        control = _imitate(study, "format", "format", data["sft"], out, tell)
+        steps = _cold_start(study, data, out, ask, tell)
+        cold = checkpoint_path(out / "sft", steps)
+        control = _imitate(study, "format", "format", steps, data["sft"], out, tell)
         form = ask("format", "test", str(control))
         before = ask("sft", "test", str(cold))
     rl = _train(
         study, out / "rl", tell, study.objective, model=str(cold), steps=study.rl_steps,
         suite=study.suite, tasks=study.tasks, levels=study.levels, prompts=study.prompts,
-        samples=study.samples, learning_rate=study.rl_rate, warmup=5,
+        samples=study.samples, learning_rate=study.rl_rate, warmup=5, decay="linear",
         validation=data["validation"], validate_every=10, save_every=10,
     )  # fmt: skip
     with _asking(study, data, out, tell) as ask:
@@ -114,6 +115,7 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
     runs = {"start": start, "format": form, "sft": before, "rl": after}
     found = {
         "study": _record(study),
+        "sft_steps": steps,
         "rl_checkpoint": Path(rl["best"] or rl["checkpoint"]).name,
         "runs": {name: _figures(run) for name, run in runs.items()},
         "gain_over_start": _gain(runs["start"], after),
@@ -188,7 +190,6 @@ Ask = Callable[[str, str, str], RunRecord]
 def _asking(study: Study, data: dict[str, str], out: Path, tell: Tell) -> Iterator[Ask]:
     """Ask one model after the other through one engine, opened when something is to be asked."""
     opened: list[Engine] = []
-    dtype = "bfloat16" if study.autocast else "float32"
     with contextlib.ExitStack() as stack:
 
         def engine_on(model: str) -> Engine:
@@ -201,7 +202,7 @@ def _asking(study: Study, data: dict[str, str], out: Path, tell: Tell) -> Iterat
                 from evaluators.engines import open_engine
 
                 stack.close()
-                opened[:] = [open_engine(study.engine, model, dtype=dtype, window=64)]
+                opened[:] = [open_engine(study.engine, model, dtype="float32", window=64)]
                 stack.callback(opened[0].close)
             return opened[0]
 
@@ -222,31 +223,41 @@ def _is_done(folder: Path) -> bool:
     return (folder / "metrics.json").is_file() and read_run(folder).metrics.complete
 
 
-def _imitate(study: Study, name: str, replies: str, data: str, out: Path, tell: Tell) -> Path:
-    """The last checkpoint of a run of imitation."""
-    checkpoint = checkpoint_path(out / name, study.sft_steps)
+def _cold_start(
+    study: Study, data: dict[str, str], out: Path, ask: Ask, tell: Tell
+) -> int:
+    """After how many steps of imitation reinforcement begins."""
+    for steps in study.sft_steps:
+        cold = _imitate(study, "sft", "solution", steps, data["sft"], out, tell)
+        run = ask(f"validation-{steps}", "validation", str(cold))
+        accuracy = run.metrics.overall.accuracy or 0.0
+        if study.enough <= accuracy <= study.too_much:
+            return steps
+        if accuracy > study.too_much:
+            break
+    raise InputError(
+        f"{steps} steps of imitation get {accuracy:.0%} right, which is not from "
+        f"{study.enough:.0%} to {study.too_much:.0%}: take more or fewer"
+    )
+
+
+def _imitate(
+    study: Study, name: str, replies: str, steps: int, data: str, out: Path, tell: Tell
+) -> Path:
+    """The checkpoint of a run of imitation after so many steps."""
+    checkpoint = checkpoint_path(out / name, steps)
     if not checkpoint.exists():
         _train(
-            study, out / name, tell, SFT, replies=replies, data=data, steps=study.sft_steps,
-            batch=study.batch, boxed=study.boxed, learning_rate=study.sft_rate, warmup=10,
-            decay="cosine",
+            study, out / name, tell, SFT, replies=replies, data=data, steps=steps,
+            batch=study.batch, boxed=study.boxed, learning_rate=study.sft_rate, warmup=10, keep=0,
         )  # fmt: skip
     return checkpoint
-
-
-def _check(study: Study, cold: RunRecord) -> None:
-    accuracy = cold.metrics.overall.accuracy or 0.0
-    if not study.enough <= accuracy <= study.too_much:
-        raise InputError(
-            f"{study.sft_steps} steps of imitation get {accuracy:.0%} right, which is not from "
-            f"{study.enough:.0%} to {study.too_much:.0%}: take more or fewer"
-        )
 
 
 def _train(study: Study, folder: Path, tell: Tell, objective: str, **changes: Any) -> Any:
     wanted: dict[str, Any] = {
         "model": study.model, "max_tokens": study.max_tokens, "engine": study.engine,
-        "seed": study.seed, "save_every": 20, "keep": 1, "autocast": study.autocast,
+        "seed": study.seed, "save_every": 20, "keep": 1,
     }  # fmt: skip
     job = Job(objective=objective, **(wanted | changes))
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from benchgen.errors import InputError
+from evaluators.run_directory import read_run
 from finetune import learning_study
 from finetune.learning_study import Study, run_study, study_lines
 
@@ -27,7 +28,7 @@ def study(tmp_path: Path, make_model: MakeModel, tokenizer: Any) -> Study:
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     return Study(
-        model=str(tmp_path / "model"), engine="transformers", sft_steps=2, batch=2, enough=0.0,
+        model=str(tmp_path / "model"), engine="transformers", sft_steps=(1, 2), batch=2, enough=0.0,
         too_much=1.0, rl_steps=2, prompts=2, samples=2, max_tokens=2, test_items=6,
         validation_items=2, sft_items=8,
     )  # fmt: skip
@@ -66,8 +67,42 @@ def test_a_study_that_was_cut_goes_on_and_comes_to_the_same_table(
         run_study(dataclasses.replace(study, seed=1), tmp_path / "cut")
 
 
-def test_a_cold_start_outside_its_bounds_is_said(tmp_path: Path, study: Study) -> None:
-    for bounds in ({"enough": 1.0}, {"too_much": -1.0}):
-        outside = dataclasses.replace(study, **bounds)
-        with pytest.raises(InputError, match="2 steps of imitation get 0% right, which is not"):
-            run_study(outside, tmp_path / next(iter(bounds)))
+def test_the_cold_start_is_the_first_that_is_right_often_enough(
+    tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = run_study(study, tmp_path / "first")
+    assert found["sft_steps"] == 1
+    assert not (tmp_path / "first" / "runs" / "validation-2").exists()
+    evaluate = learning_study.evaluate
+
+    def later(data: Any, out: Path, **named: Any) -> Any:
+        ended = evaluate(data, out, **named)
+        if out.name == "validation-2":
+            monkeypatch.setattr(learning_study, "read_run", right_half_the_time)
+        return ended
+
+    def right_half_the_time(path: Path) -> Any:
+        run = read_run(path)
+        if path.name != "validation-2":
+            return run
+        overall = dataclasses.replace(run.metrics.overall, accuracy=0.5)
+        return dataclasses.replace(run, metrics=dataclasses.replace(run.metrics, overall=overall))
+
+    monkeypatch.setattr(learning_study, "evaluate", later)
+    found = run_study(dataclasses.replace(study, enough=0.4), tmp_path / "second")
+    assert found["sft_steps"] == 2
+    control, cold = (tmp_path / "second" / name for name in ("format", "sft"))
+    assert {path.name for path in control.glob("checkpoint-*")} == {"checkpoint-00000002"}
+    assert len((cold / "metrics.jsonl").read_text().splitlines()) == 2
+    began = json.loads((tmp_path / "second" / "rl" / "config.json").read_text())
+    assert began["model"].endswith("sft/checkpoint-00000002")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "steps"), [({"enough": 1.0}, 2), ({"enough": -2.0, "too_much": -1.0}, 1)]
+)
+def test_a_cold_start_outside_its_bounds_is_said(
+    tmp_path: Path, study: Study, bounds: dict[str, float], steps: int
+) -> None:
+    with pytest.raises(InputError, match=f"{steps} steps of imitation get 0% right, which is not"):
+        run_study(dataclasses.replace(study, **bounds), tmp_path / "out")
