@@ -50,7 +50,7 @@ def run_training(job: Job, out: Path, progress: Progress | None = None) -> dict[
 
     check_trackers(job.track)
     if job.plot:
-        from finetune.curves import check_drawing
+        from finetune.drawing import check_drawing
 
         check_drawing()
     optimization = Optimization(

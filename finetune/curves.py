@@ -7,17 +7,12 @@ Conventions
 * One run is a line a figure. Several are thin lines and their mean, drawn at the steps at which
   every run that has the figure has it. Seconds are stacked by phase, means over the runs.
 * Shares are drawn in percent. Nothing is smoothed.
-* The same figures give the same bytes under one version of matplotlib. Letters are outlines, so
-  that no font is needed and none moves them.
-* Names of folders are untrusted: matplotlib escapes them, and none is read as a formula.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,21 +20,27 @@ from typing import Any
 
 from benchgen.errors import InputError
 from benchgen.files import write_whole
+from finetune.drawing import (
+    COLOURS,
+    PAPER,
+    SOFT,
+    check_drawing,
+    form_of,
+    look,
+    page,
+    picture_bytes,
+)
 from finetune.training_folder import METRICS, read_metrics
 
-FORMS = (".svg", ".png")
 SECONDS = "seconds_"
 PHASES = ("sample", "learn", "hand_over", "validate")
 """In the order in which they are stacked; others follow by name."""
 
-# Pixels of a page that is 900 wide, 96 to the inch.
+# Pixels.
 WIDTH, CELL, COLUMNS = 900, 210, 3
 LEFT, ABOVE, BELOW, RIGHT = 56, 54, 32, 14
 MOST_COLUMNS = 300
 """Of stacked seconds; where there are more steps, each column is the mean of several."""
-
-PAPER, INK, SOFT, RULE = "#fffefb", "#1d1b17", "#655f54", "#e2dccf"
-COLOURS = ("#1b6475", "#b4552d", "#7b4aa0", "#9a6d00", "#2c7a4b", "#8b8375")
 
 STEPS = (1, 2, 2.5, 5, 10)
 """Between the marks of an axis, times a power of ten."""
@@ -108,27 +109,12 @@ def draw_curves(folders: Sequence[Path], out: Path) -> None:
     OSError
         ``out`` cannot be written.
     """
-    if out.suffix not in FORMS:
-        raise InputError(f"curves are drawn as {' or '.join(FORMS)}, not {out.name!r}")
+    form = form_of(out)
     if not folders:
         raise InputError("there is no run to draw")
     check_drawing()
     runs = [read_run(folder) for folder in folders]
-    write_whole(out, _drawn(runs, _names(folders), out.suffix[1:]))
-
-
-def check_drawing() -> None:
-    """Whether curves can be drawn here.
-
-    Raises
-    ------
-    InputError
-        matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise InputError("curves are drawn by matplotlib: pip install matplotlib") from None
+    write_whole(out, _drawn(runs, _names(folders), form))
 
 
 def read_run(folder: Path) -> Run:
@@ -211,9 +197,6 @@ def _names(folders: Sequence[Path]) -> list[str]:
 
 def _drawn(runs: Sequence[Run], names: Sequence[str], form: str) -> bytes:
     """The picture's bytes."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     known = {name for run in runs for name in run.figures}
     panels = [panel for panel in PANELS if any(name in known for name, _ in panel.figures)]
     edges, heights = stacked(runs)
@@ -224,23 +207,8 @@ def _drawn(runs: Sequence[Run], names: Sequence[str], form: str) -> bytes:
     rows = -(-count // COLUMNS)
     top = 52 + 15 * len(head)
     tall = top + CELL * rows
-    style = {
-        "svg.hashsalt": "benchgen", "svg.fonttype": "path", "text.parse_math": False,
-        "font.family": "DejaVu Sans", "font.size": 8, "text.color": INK,
-        "axes.edgecolor": RULE, "axes.labelcolor": SOFT, "axes.axisbelow": True,
-        "xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": SOFT,
-        "ytick.labelcolor": SOFT, "grid.color": RULE, "grid.linewidth": 0.6,
-        "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "legend.fontsize": 7.5,
-    }  # fmt: skip
-    metadata = {
-        "svg": {"Date": None, "Creator": "benchgen", "Title": "Training curves"},
-        "png": {"Software": "benchgen"},
-    }[form]
-    with rc_context(style), warnings.catch_warnings():
-        # A name in letters that the font lacks shows boxes in their place.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # SVG has 72 units to the inch; 0.75 of one is a pixel.
-        figure = Figure(figsize=(WIDTH / 96, tall / 96), facecolor=PAPER, dpi=96)
+    with look():
+        figure = page(WIDTH, tall)
 
         def words(x: float, y: float, text: str, **how: Any) -> None:
             figure.text(x / WIDTH, 1 - y / tall, text, va="baseline", **how)
@@ -273,9 +241,7 @@ def _drawn(runs: Sequence[Run], names: Sequence[str], form: str) -> bytes:
                 unit = "by phase" if len(heights) > 1 else "all in all"
             words(x + LEFT, y + 20, title, size=9.5, weight="bold")
             words(x + LEFT, y + 33, unit, size=7.5, color=SOFT)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=form, metadata=metadata, dpi=192 if form == "png" else 72)
-    return buffer.getvalue()
+        return picture_bytes(figure, form, "Training curves")
 
 
 def _headline(names: Sequence[str]) -> list[str]:

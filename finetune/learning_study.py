@@ -13,6 +13,7 @@ Conventions
 -----------
 * The primary measure, named beforehand: accuracy on the test set, greedy, of ``test_items`` items
   a class; reinforcement's part is the paired difference from the checkpoint that it began with.
+* The floor is the larger of chance and the accuracy at the start.
 * No content of the test set occurs in training: splits are by content, and it is checked.
 * Every part is a folder that is resumed, or read if it is done: the study may be cut anywhere.
 """
@@ -118,7 +119,7 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         "sft_steps": steps,
         "rl_checkpoint": Path(rl["best"] or rl["checkpoint"]).name,
         "runs": {name: _figures(run) for name, run in runs.items()},
-        "gain_over_start": _gain(runs["start"], after),
+        "gain_over_floor": _gain_over_floor(start, after),
         "part_of_reinforcement": _gain(before, after),
         "test_contents_met_in_training": _met(study, data, out),
     }
@@ -135,12 +136,11 @@ def study_lines(found: dict[str, Any]) -> Iterator[str]:
             f"{100 * run['high']:.1f}), unparsed {100 * run['unparsed']:.1f} %, truncated "
             f"{100 * run['truncated']:.1f} %; {parts}"
         )
-    for name in ("gain_over_start", "part_of_reinforcement"):
+    for name in ("gain_over_floor", "part_of_reinforcement"):
         gain = found[name]
         yield (
             f"{name.replace('_', ' ')}: {100 * gain['effect']:+.1f} points "
-            f"({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}), p = {gain['p_value']:.2g}, "
-            f"{gain['problems']} problems"
+            f"({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f})"
         )
     yield f"test contents met in training: {found['test_contents_met_in_training']}"
 
@@ -273,6 +273,8 @@ def _figures(run: RunRecord) -> dict[str, Any]:
     whole = run.metrics.overall
     return {
         "accuracy": whole.accuracy,
+        "chance": whole.chance,
+        "problems": whole.problems,
         "low": whole.low,
         "high": whole.high,
         "unparsed": whole.share(Outcome.UNPARSED),
@@ -286,6 +288,16 @@ def _gain(before: RunRecord, after: RunRecord) -> dict[str, Any]:
     (found,) = compare_runs([before.path, after.path])["against"]
     names = ("effect", "low", "high", "p_value", "problems", "better", "worse")
     return {name: found[name] for name in names}
+
+
+def _gain_over_floor(start: RunRecord, after: RunRecord) -> dict[str, Any]:
+    """The paired difference from the start, or the accuracy's from chance where that is more."""
+    whole = after.metrics.overall
+    if whole.chance <= (start.metrics.overall.accuracy or 0.0):
+        return {"floor": "start", **_gain(start, after)}
+    reached = {"effect": whole.accuracy, "low": whole.low, "high": whole.high}
+    gains = {name: None if v is None else v - whole.chance for name, v in reached.items()}
+    return {"floor": "chance", **gains, "problems": whole.problems}
 
 
 def _met(study: Study, data: dict[str, str], out: Path) -> int:

@@ -13,18 +13,29 @@ from benchgen.errors import InputError
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="learning: imitation, then reinforcement.")],
-    out: Annotated[Path, typer.Option(help="The study's folder; an old one is resumed.")],
+    name: Annotated[
+        str, typer.Argument(help="learning: imitation, then rewards; or results: of several seeds.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write; a study is resumed.")],
     seed: Annotated[int, typer.Option(help="The study's seed.")] = 0,
     model: Annotated[str, typer.Option(help="smollm2, a folder, or a Hub id.")] = "smollm2",
     engine: Annotated[str, typer.Option(help="vllm, or transformers.")] = "vllm",
+    of: Annotated[
+        list[Path] | None, typer.Option(help="results: a study's folder (may be repeated).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run an experiment of the docs from its data to its table; cut anywhere, it goes on."""
+    if name == "results":
+        from finetune.learning_results import write_results
+
+        write_results(of or [], out)
+        print_line(f"results: {out / 'learning.md'}")
+        return
+    if name != "learning":
+        raise InputError(f"unknown study {name!r}; there are: learning, results")
     from finetune.learning_study import Study, run_study, study_lines
 
-    if name != "learning":
-        raise InputError(f"unknown study {name!r}; there is: learning")
     found = run_study(Study(seed=seed, model=model, engine=engine), out, note)
     if json:
         print_json(found)

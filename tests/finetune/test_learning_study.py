@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchgen.cli import run
 from benchgen.errors import InputError
 from evaluators.run_directory import read_run
 from finetune import learning_study
@@ -98,11 +100,60 @@ def test_the_cold_start_is_the_first_that_is_right_often_enough(
     assert began["model"].endswith("sft/checkpoint-00000002")
 
 
-@pytest.mark.parametrize(
-    ("bounds", "steps"), [({"enough": 1.0}, 2), ({"enough": -2.0, "too_much": -1.0}, 1)]
-)
+@pytest.mark.parametrize(("enough", "too_much", "steps"), [(1.0, 1.0, 2), (-2.0, -1.0, 1)])
 def test_a_cold_start_outside_its_bounds_is_said(
-    tmp_path: Path, study: Study, bounds: dict[str, float], steps: int
+    tmp_path: Path, study: Study, enough: float, too_much: float, steps: int
 ) -> None:
+    outside = dataclasses.replace(study, enough=enough, too_much=too_much)
     with pytest.raises(InputError, match=f"{steps} steps of imitation get 0% right, which is not"):
-        run_study(dataclasses.replace(study, **bounds), tmp_path / "out")
+        run_study(outside, tmp_path / "out")
+
+
+def test_results_of_two_seeds_tell_what_their_studies_found(
+    tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "nought"]
+    found = [
+        run_study(dataclasses.replace(study, seed=seed), folder)
+        for seed, folder in zip((1, 0), folders, strict=True)
+    ]
+    told = ["study", "results", "--of", str(folders[0]), "--of", str(folders[1])]
+    assert run([*told, "--out", str(tmp_path / "results")]) == 0
+    text = (tmp_path / "results" / "learning.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith(("| 0", "| 1"))]
+    assert [row[0] for row in rows] == ["| 0", "| 1", "| 0", "| 1"]
+    for row, one in zip(rows, (found[1], found[0]), strict=False):
+        runs, part = one["runs"], one["part_of_reinforcement"]
+        right, low = (100 * runs["sft"][name] for name in ("accuracy", "low"))
+        assert row[3].startswith(f"{right:.1f} ({low:.1f}")
+        assert row[3].endswith(f"[{100 * runs['sft']['unparsed']:.1f}], 1 steps")
+        assert row[6].startswith(f"{100 * part['effect']:+.1f} ({100 * part['low']:+.1f} to")
+        assert row[5].startswith(f"{100 * (runs['rl']['accuracy'] - 0.25):+.1f} (")
+    pictures = {path.name: path.read_bytes() for path in (tmp_path / "results").glob("*.svg")}
+    assert set(pictures) == {"curves.svg", "stages.svg"}
+    kept = [str(tmp_path / "results" / f"seed-{seed}") for seed in (0, 1)]
+    again = ["study", "results", "--of", kept[0], "--of", kept[1]]
+    assert run([*again, "--out", str(tmp_path / "b")]) == 0
+    assert (tmp_path / "b" / "learning.md").read_text() == text
+    assert (tmp_path / "b" / "stages.svg").read_bytes() == pictures["stages.svg"]
+
+    for given, line in (
+        ([], "there is no study to tell of"),
+        ([folders[0], folders[0]], "the same seed"),
+        ([tmp_path / "nowhere"], "holds no study that has ended"),
+        ([*folders, other_steps(folders[0], tmp_path / "other")], "with another rl_steps"),
+    ):
+        capsys.readouterr()
+        words = [word for folder in given for word in ("--of", str(folder))]
+        assert run(["study", "results", *words, "--out", str(tmp_path / "bad")]) == 2
+        assert line in capsys.readouterr().err
+        assert not (tmp_path / "bad").exists()
+
+
+def other_steps(folder: Path, copy: Path) -> Path:
+    """A finished study that took more steps."""
+    shutil.copytree(folder, copy)
+    record = json.loads((copy / "learning.json").read_text())
+    record["study"] |= {"rl_steps": 99, "seed": 7}
+    (copy / "learning.json").write_text(json.dumps(record))
+    return copy
