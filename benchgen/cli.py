@@ -40,6 +40,7 @@ from benchgen.commands.train import train
 from benchgen.commands.verify import verify
 from benchgen.console import note
 from benchgen.errors import InputError, RunIncomplete
+from benchgen.preload import start_with_preloads
 
 app = typer.Typer(
     name="benchgen",
@@ -78,8 +79,15 @@ app.command("import")(import_)
 app.command("quickstart")(quick_start)
 
 
+TRAINING = {"train", "study"}
+"""The verbs that compute long in this process."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit the process with its code."""
+    """Run the command line, the process's own if none is given, and exit with its code."""
+    # ``--debug`` may stand before the verb.
+    if arguments is None and TRAINING.intersection(sys.argv[1:3]):
+        start_with_preloads()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -43,11 +43,12 @@ from typing import Any
 from benchgen.dataset import synthesize
 from benchgen.export import export_dataset
 from benchgen.plan import make_plan
+from benchgen.preload import find_preloads
 from evaluators.command import evaluate
 from evaluators.engines.openai_server import OpenAIServerEngine
 from evaluators.engines.smollm2 import NAME, smollm2_folder
 from evaluators.engines.vllm import CPU_SEQUENCES, VllmEngine
-from evaluators.engines.vllm_environment import OFFLINE, QUIET, cpu_settings, find_preloads
+from evaluators.engines.vllm_environment import OFFLINE, QUIET, cpu_settings
 
 CONCURRENCIES = (16, 64, 128)
 CONTEXT = 2048

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchgen.errors import InputError
+from benchgen.preload import find_preloads
 from benchgen.problem import Response, Usage
 from evaluators.engine import Request, Sampling
 from evaluators.engines.smollm2 import NAME, model_path
@@ -35,7 +36,6 @@ from evaluators.engines.vllm_environment import (
     ONE_PROCESS,
     QUIET,
     cpu_settings,
-    find_preloads,
     has_bfloat16,
     own_device,
     process_environment,

@@ -9,10 +9,11 @@ as it is, and everything is put back afterwards.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from benchgen.preload import preload_path
 
 QUIET = {
     # No figures about this machine are sent anywhere.
@@ -27,14 +28,6 @@ QUIET = {
 # and importing vLLM once more is a third of the time that starting takes.
 ONE_PROCESS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-
-TCMALLOC = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
-LIBRARY_FOLDERS = (
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-)
 
 
 def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
@@ -51,10 +44,7 @@ def cpu_settings(cores: list[int], preloads: list[str], preloaded: str) -> dict[
     ``cores`` are the ones this process may use, ``preloads`` the libraries to
     load first, ``preloaded`` what is loaded first already.
     """
-    already = [path for path in preloaded.split(":") if path]
-    names = {Path(path).name.partition(".")[0] for path in already}
-    wanted = [path for path in preloads if Path(path).name.partition(".")[0] not in names]
-    settings = {"LD_PRELOAD": ":".join([*wanted, *already])}
+    settings = {"LD_PRELOAD": preload_path(preloads, preloaded)}
     if len(cores) <= 4:
         # By default one core is kept for the front end, half of a small machine, and
         # threads are bound to theirs. A bound thread that spins for another that has
@@ -72,15 +62,6 @@ def own_device(environment: Mapping[str, str]) -> dict[str, str]:
         return {}
     seen = environment.get("CUDA_VISIBLE_DEVICES")
     return {"CUDA_VISIBLE_DEVICES": seen.split(",")[int(place)] if seen else place}
-
-
-def find_preloads() -> list[str]:
-    """The allocator and the OpenMP library that vLLM's CPU build is fastest with, if there."""
-    found = []
-    tcmalloc = [Path(folder) / name for folder in LIBRARY_FOLDERS for name in TCMALLOC]
-    for candidates in (tcmalloc, [Path(sys.prefix) / "lib" / "libiomp5.so"]):
-        found += [str(path) for path in candidates if path.is_file()][:1]
-    return found
 
 
 @contextmanager

@@ -20,11 +20,12 @@ from typing import Any
 
 import pytest
 
+from benchgen.preload import find_preloads
 from benchgen.problem import Response
 from evaluators.engine import Request, Sampling
 from evaluators.engines.openai_server import OpenAIServerEngine
 from evaluators.engines.smollm2 import smollm2_folder
-from evaluators.engines.vllm_environment import OFFLINE, QUIET, cpu_settings, find_preloads
+from evaluators.engines.vllm_environment import OFFLINE, QUIET, cpu_settings
 
 pytestmark = pytest.mark.slow
 

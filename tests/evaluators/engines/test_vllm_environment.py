@@ -14,8 +14,6 @@ from evaluators.engines.vllm_environment import (
     process_environment,
 )
 
-MALLOC, OPENMP = "/lib/libtcmalloc_minimal.so.4", "/venv/lib/libiomp5.so"
-
 
 def test_what_the_user_has_set_stands_and_all_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SET_BY_USER", "theirs")
@@ -37,11 +35,6 @@ def test_each_of_several_ranks_opens_its_engine_on_its_own_gpu() -> None:
     assert own_device({**second, "CUDA_VISIBLE_DEVICES": "4,6"}) == {"CUDA_VISIBLE_DEVICES": "6"}
     for alone in ({}, {"WORLD_SIZE": "1", "LOCAL_RANK": "0"}):
         assert own_device(alone) == {}
-
-
-def test_preloads_are_added_before_the_users_own_and_never_twice() -> None:
-    settings = cpu_settings([0, 1], [MALLOC, OPENMP], "/mine/libtcmalloc_minimal.so.4.5:/a.so")
-    assert settings["LD_PRELOAD"] == f"{OPENMP}:/mine/libtcmalloc_minimal.so.4.5:/a.so"
 
 
 def test_without_preloads_nothing_is_loaded_first() -> None:
