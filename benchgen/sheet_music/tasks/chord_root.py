@@ -20,8 +20,13 @@ from benchgen.sheet_music.reading import read_accented
 from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.tasks.chord_name import Config as ChordConfig
 from benchgen.sheet_music.tasks.chord_name import spelled
-from benchgen.sheet_music.theory.chord import name_chord
-from benchgen.sheet_music.theory.pitch import Spelling, note_words, signature
+from benchgen.sheet_music.theory.chord import name_chord, stack_words
+from benchgen.sheet_music.theory.pitch import (
+    Spelling,
+    note_words,
+    signature,
+    signature_words,
+)
 from benchgen.sheet_music.voicing import lift, stack, writings
 from benchgen.sheet_music.writing import CARRIED, Tone, bar_around, matters, on_staff
 from benchgen.task import Task
@@ -95,8 +100,8 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
     return Composition(
         Written("chord_root", Score((bar,), fifths, clef)),
-        f"From low to high the chord is {named}. Stacked in thirds, with nothing left over, "
-        f"it stands on {note_words(*root)}: the kind is {kind}.",
+        f"{signature_words(fifths)} From low to high the chord is {named}. Stacked in thirds it is "
+        f"{stack_words(root, kind)}: its root is {note_words(*root)}.",
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling
+from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling, note_words
 
 TRIADS = {
     "major": (0, 4, 7),
@@ -43,6 +43,17 @@ def spell(root: Spelling, kind: str) -> tuple[Spelling, ...]:
         natural = 12 * (place // 7) + STEP_SEMITONES[place % 7] - STEP_SEMITONES[step]
         members.append((place % 7, alter + size - natural))
     return tuple(members)
+
+
+def stack_words(root: Spelling, kind: str) -> str:
+    """``"C natural, E flat, G natural, a minor third, then a major third"``."""
+    sizes = KINDS[kind]
+    thirds = (
+        f"a {'major' if high - low == 4 else 'minor'} third"
+        for low, high in zip(sizes, sizes[1:], strict=False)
+    )
+    members = ", ".join(note_words(*member) for member in spell(root, kind))
+    return f"{members}, {', then '.join(thirds)}"
 
 
 def name_chord(tones: Iterable[Spelling]) -> tuple[Spelling, str] | None:

@@ -40,6 +40,16 @@ def _signature(fifths: int) -> tuple[int, ...]:
 _SIGNATURES = {fifths: _signature(fifths) for fifths in range(-7, 8)}
 
 
+def signature_words(fifths: int) -> str:
+    """``"The signature makes F and C sharp."``, in the order in which the signs are written."""
+    if not fifths:
+        return "The signature is empty."
+    order = _SHARP_ORDER[:fifths] if fifths > 0 else _SHARP_ORDER[::-1][:-fifths]
+    letters = [LETTERS[step] for step in order]
+    several = " and ".join([", ".join(letters[:-1]), letters[-1]] if letters[1:] else letters)
+    return f"The signature makes {several} {ALTERATIONS[1 if fifths > 0 else -1]}."
+
+
 def semitones(place: int, alter: int) -> int:
     """Semitones above C0."""
     return 12 * (place // 7) + STEP_SEMITONES[place % 7] + alter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from music21 import chord as m21chord
@@ -12,7 +12,7 @@ from music21 import key as m21key
 from music21 import pitch as m21pitch
 from music21 import scale as m21scale
 
-from benchgen.sheet_music.theory.chord import KINDS, SEVENTHS, name_chord, spell
+from benchgen.sheet_music.theory.chord import KINDS, SEVENTHS, name_chord, spell, stack_words
 from benchgen.sheet_music.theory.interval import NUMBERS, interval_name, quality, size
 from benchgen.sheet_music.theory.meter import bar_length, beat_length, fits
 from benchgen.sheet_music.theory.pitch import (
@@ -22,6 +22,7 @@ from benchgen.sheet_music.theory.pitch import (
     root_words,
     semitones,
     signature,
+    signature_words,
 )
 from benchgen.sheet_music.theory.scale import FORMS, keys, scale, tonic_of
 
@@ -51,6 +52,12 @@ def test_signatures_agree_with_music21(fifths: int) -> None:
     for step, alter in enumerate(signature(fifths)):
         accidental = theirs.accidentalByStep(LETTERS[step])
         assert alter == (0 if accidental is None else int(accidental.alter))
+    # Theirs in the order in which they are written.
+    letters = [pitch.step for pitch in theirs.alteredPitches]
+    said = signature_words(fifths)
+    assert [word.strip(",") for word in said.split() if word.strip(",") in LETTERS] == letters
+    sign = "flat." if fifths < 0 else "sharp." if fifths else "empty."
+    assert said.endswith(sign)
 
 
 def test_interval_names_agree_with_music21() -> None:
@@ -116,6 +123,13 @@ def test_chords_agree_with_music21() -> None:
         check = (sevenths | triads).get(kind)
         if check:
             assert getattr(theirs, check)(), (step, alter, kind)
+        if all(abs(a) <= 1 for _, a in tones):
+            parts = stack_words((step, alter), kind).split(", ")
+            assert parts[: len(tones)] == [note_words(*tone) for tone in tones]
+            thirds = parts[len(tones) :]
+            for said, (low, high) in zip(thirds, pairwise(theirs.pitches), strict=True):
+                name = m21interval.Interval(low, high).niceName.lower()
+                assert said.removeprefix("then ") == f"a {name}"
         for turn in range(len(tones)):
             assert name_chord(tones[turn:] + tones[:turn]) == ((step, alter), kind)
 
