@@ -22,13 +22,13 @@ from benchgen.errors import InputError
 from benchgen.files import write_whole
 from finetune.drawing import (
     COLOURS,
-    PAPER,
     SOFT,
     check_drawing,
     form_of,
     look,
     page,
     picture_bytes,
+    plain,
 )
 from finetune.training_folder import METRICS, read_metrics
 
@@ -266,11 +266,8 @@ def _frame(axes: Any, first: int, last: int, labelled: bool) -> None:
     """Axes with steps from left to right."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_facecolor(PAPER)
-    axes.grid(axis="y")
+    plain(axes)
     axes.tick_params(length=3, pad=3)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS, integer=True, min_n_ticks=1))
     if labelled:

@@ -64,6 +64,14 @@ def page(width: float, height: float) -> Any:
     return Figure(figsize=(width / 96, height / 96), facecolor=PAPER, dpi=96)
 
 
+def plain(axes: Any) -> None:
+    """Leave of axes the horizontal lines and the one below."""
+    axes.set_facecolor(PAPER)
+    axes.grid(axis="y")
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
 def form_of(out: Path) -> str:
     """``svg`` or ``png``, by a file's name.
 

@@ -21,12 +21,12 @@ from benchgen.files import write_whole
 from finetune.curves import draw_curves
 from finetune.drawing import (
     COLOURS,
-    PAPER,
     SOFT,
     check_drawing,
     look,
     page,
     picture_bytes,
+    plain,
 )
 from finetune.training_folder import METRICS
 
@@ -171,11 +171,8 @@ def draw_stages(studies: Sequence[Found]) -> bytes:
     with look():
         figure = page(WIDTH, HEIGHT)
         axes = figure.add_axes((46 / WIDTH, 34 / HEIGHT, 1 - 64 / WIDTH, 1 - 100 / HEIGHT))
-        axes.set_facecolor(PAPER)
-        axes.grid(axis="y")
+        plain(axes)
         axes.tick_params(length=0, pad=4)
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
         axes.axhline(100 * chance, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.text(-0.38, 100 * chance + 1.2, "chance", color=SOFT, size=7.5)
         for place, study in enumerate(studies):

@@ -223,9 +223,7 @@ def _is_done(folder: Path) -> bool:
     return (folder / "metrics.json").is_file() and read_run(folder).metrics.complete
 
 
-def _cold_start(
-    study: Study, data: dict[str, str], out: Path, ask: Ask, tell: Tell
-) -> int:
+def _cold_start(study: Study, data: dict[str, str], out: Path, ask: Ask, tell: Tell) -> int:
     """After how many steps of imitation reinforcement begins."""
     for steps in study.sft_steps:
         cold = _imitate(study, "sft", "solution", steps, data["sft"], out, tell)

@@ -30,10 +30,16 @@ def study(
         from finetune.learning_results import write_results
 
         write_results(of or [], out)
-        print_line(f"results: {out / 'learning.md'}")
+        page = str(out / "learning.md")
+        if json:
+            print_json({"results": page})
+        else:
+            print_line(f"results: {page}")
         return
     if name != "learning":
         raise InputError(f"unknown study {name!r}; there are: learning, results")
+    if of:
+        raise InputError("--of names studies for results; learning takes none")
     from finetune.learning_study import Study, run_study, study_lines
 
     found = run_study(Study(seed=seed, model=model, engine=engine), out, note)

@@ -113,10 +113,10 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
     tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folders = [tmp_path / "one", tmp_path / "nought"]
-    found = [
+    found = []
+    for seed, folder in zip((1, 0), folders, strict=True):
         run_study(dataclasses.replace(study, seed=seed), folder)
-        for seed, folder in zip((1, 0), folders, strict=True)
-    ]
+        found.append(with_figures_of_its_own(folder, seed))
     told = ["study", "results", "--of", str(folders[0]), "--of", str(folders[1])]
     assert run([*told, "--out", str(tmp_path / "results")]) == 0
     text = (tmp_path / "results" / "learning.md").read_text()
@@ -126,9 +126,13 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
         runs, part = one["runs"], one["part_of_reinforcement"]
         right, low = (100 * runs["sft"][name] for name in ("accuracy", "low"))
         assert row[3].startswith(f"{right:.1f} ({low:.1f}")
+        assert row[1] == "10.0 (7.0 to 13.0) [1.0]"
+        assert row[4].startswith(f"{60 + one['study']['seed']}.0 (")
         assert row[3].endswith(f"[{100 * runs['sft']['unparsed']:.1f}], 1 steps")
         assert row[6].startswith(f"{100 * part['effect']:+.1f} ({100 * part['low']:+.1f} to")
-        assert row[5].startswith(f"{100 * (runs['rl']['accuracy'] - 0.25):+.1f} (")
+        assert row[5].startswith(f"{35 + one['study']['seed']:+.1f} (")
+    assert rows[2][1] == "10.0, 20.0, 40.0, 60.0"
+    assert rows[3][2] == "10.0, 21.0, 41.0, 61.0 |"
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "results").glob("*.svg")}
     assert set(pictures) == {"curves.svg", "stages.svg"}
     kept = [str(tmp_path / "results" / f"seed-{seed}") for seed in (0, 1)]
@@ -137,6 +141,8 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
     assert (tmp_path / "b" / "learning.md").read_text() == text
     assert (tmp_path / "b" / "stages.svg").read_bytes() == pictures["stages.svg"]
 
+    assert run(["study", "learning", "--of", kept[0], "--out", str(tmp_path / "bad")]) == 2
+    assert "--of names studies for results" in capsys.readouterr().err
     for given, line in (
         ([], "there is no study to tell of"),
         ([folders[0], folders[0]], "the same seed"),
@@ -148,6 +154,24 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
         assert run(["study", "results", *words, "--out", str(tmp_path / "bad")]) == 2
         assert line in capsys.readouterr().err
         assert not (tmp_path / "bad").exists()
+
+
+def with_figures_of_its_own(folder: Path, seed: int) -> Any:
+    """A finished study's record, its accuracies told apart: a model this small has none right."""
+    path = folder / "learning.json"
+    record = json.loads(path.read_text())
+    for place, name in enumerate(("start", "format", "sft", "rl")):
+        right = (0.1, 0.2, 0.4, 0.6)[place] + (seed / 100 if place else 0)
+        tasks = dict.fromkeys(record["runs"][name]["by_task"], right)
+        record["runs"][name] |= {
+            "accuracy": right, "low": right - 0.03, "high": right + 0.03,
+            "unparsed": (place + 1) / 100, "by_task": tasks,
+        }  # fmt: skip
+    above = record["runs"]["rl"]["accuracy"] - record["runs"]["rl"]["chance"]
+    record["gain_over_floor"] |= {"effect": above, "low": above - 0.03, "high": above + 0.03}
+    record["part_of_reinforcement"] |= {"effect": 0.2, "low": 0.15, "high": 0.25}
+    path.write_text(json.dumps(record))
+    return record
 
 
 def other_steps(folder: Path, copy: Path) -> Path:

@@ -27,14 +27,13 @@ def signature(fifths: int) -> tuple[int, ...]:
 
 
 def _signature(fifths: int) -> tuple[int, ...]:
-    alters = [0] * 7
-    if fifths >= 0:
-        for step in _SHARP_ORDER[:fifths]:
-            alters[step] = 1
-    else:
-        for step in _SHARP_ORDER[::-1][:-fifths]:
-            alters[step] = -1
-    return tuple(alters)
+    signed = _signed(fifths)
+    return tuple((1 if fifths > 0 else -1) if step in signed else 0 for step in range(7))
+
+
+def _signed(fifths: int) -> tuple[int, ...]:
+    """The steps that have a sign, in the order in which the signs are written."""
+    return _SHARP_ORDER[:fifths] if fifths >= 0 else _SHARP_ORDER[::-1][:-fifths]
 
 
 _SIGNATURES = {fifths: _signature(fifths) for fifths in range(-7, 8)}
@@ -44,10 +43,9 @@ def signature_words(fifths: int) -> str:
     """``"The signature makes F and C sharp."``, in the order in which the signs are written."""
     if not fifths:
         return "The signature is empty."
-    order = _SHARP_ORDER[:fifths] if fifths > 0 else _SHARP_ORDER[::-1][:-fifths]
-    letters = [LETTERS[step] for step in order]
-    several = " and ".join([", ".join(letters[:-1]), letters[-1]] if letters[1:] else letters)
-    return f"The signature makes {several} {ALTERATIONS[1 if fifths > 0 else -1]}."
+    *others, last = (LETTERS[step] for step in _signed(fifths))
+    letters = f"{', '.join(others)} and {last}" if others else last
+    return f"The signature makes {letters} {ALTERATIONS[1 if fifths > 0 else -1]}."
 
 
 def semitones(place: int, alter: int) -> int:

@@ -37,7 +37,8 @@ def test_each_of_several_ranks_opens_its_engine_on_its_own_gpu() -> None:
         assert own_device(alone) == {}
 
 
-def test_without_preloads_nothing_is_loaded_first() -> None:
+def test_preloads_come_before_the_users_own_and_without_any_nothing_does() -> None:
+    assert cpu_settings([0, 1], ["/lib/b.so"], "/a.so")["LD_PRELOAD"] == "/lib/b.so:/a.so"
     assert cpu_settings([0, 1], [], "")["LD_PRELOAD"] == ""
 
 
