@@ -23,8 +23,8 @@ from benchgen.sheet_music.theory.pitch import (
     note_words,
     pitch_class,
     root_words,
-    signature_words,
 )
+from benchgen.sheet_music.theory.scale import signature_words
 from benchgen.sheet_music.voicing import (
     INVERTED_SEVENTHS,
     INVERTED_TRIADS,

@@ -25,8 +25,8 @@ from benchgen.sheet_music.theory.pitch import (
     Spelling,
     note_words,
     signature,
-    signature_words,
 )
+from benchgen.sheet_music.theory.scale import signature_words
 from benchgen.sheet_music.voicing import lift, stack, writings
 from benchgen.sheet_music.writing import CARRIED, Tone, bar_around, matters, on_staff
 from benchgen.task import Task

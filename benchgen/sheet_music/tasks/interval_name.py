@@ -18,8 +18,9 @@ from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
 from benchgen.sheet_music.score import Score, Written, score_of
-from benchgen.sheet_music.theory.interval import NUMBERS, interval_name
+from benchgen.sheet_music.theory.interval import NUMBERS, count_words, interval_name
 from benchgen.sheet_music.theory.pitch import pitch_words, signature
+from benchgen.sheet_music.theory.scale import signature_words
 from benchgen.sheet_music.writing import (
     CARRIED,
     Tone,
@@ -110,15 +111,14 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     fifths, tones, name = data
     clef, octaves = on_staff(tones[0].place, tones[1].place, config.level, draw)
     moved = [tone.raised(octaves) for tone in tones]
-    low, high = (pitch_words(tone.place, tone.alter) for tone in moved)
+    low, high = ((tone.place, tone.alter) for tone in moved)
     if draw.below(2):
         moved.reverse()
     bar = bar_around(((tone,) for tone in moved), 2, clef, draw)
-    number = tones[1].place - tones[0].place + 1
     return Composition(
         Written("interval_name", Score((bar,), fifths, clef)),
-        f"The lower accented note is {low}, the higher {high}: counting both, {number} staff "
-        f"positions make a {NUMBERS[number]}, and its semitones this one: {name}.",
+        f"{signature_words(fifths)} The lower accented note is {pitch_words(*low)}, the higher "
+        f"{pitch_words(*high)}. {count_words(low, high)}: {name}.",
     )
 
 

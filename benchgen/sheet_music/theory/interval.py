@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, semitones
+from benchgen.sheet_music.theory.pitch import LETTERS, STEP_SEMITONES, semitones
 
 NUMBERS = (
     "", "unison", "second", "third", "fourth", "fifth", "sixth", "seventh", "octave", "ninth",
@@ -69,3 +69,21 @@ def interval_name(low: tuple[int, int], high: tuple[int, int]) -> str | None:
     if name is None or distance <= 0:
         return None
     return f"{name} {NUMBERS[number]}"
+
+
+def count_words(low: tuple[int, int], high: tuple[int, int]) -> str:
+    """How an interval is counted, of two (place, alteration).
+
+    ``"B, C, D make a third. In semitones, B to D is 3 without signs and 4 with them"``
+    """
+    letters = [LETTERS[place % 7] for place in range(low[0], high[0] + 1)]
+    bare = semitones(high[0], 0) - semitones(low[0], 0)
+    signed = semitones(*high) - semitones(*low)
+    return (
+        f"{', '.join(letters)} make {_article(NUMBERS[len(letters)])}. In semitones, "
+        f"{letters[0]} to {letters[-1]} is {bare} without signs and {signed} with them"
+    )
+
+
+def _article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

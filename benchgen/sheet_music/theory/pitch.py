@@ -27,25 +27,16 @@ def signature(fifths: int) -> tuple[int, ...]:
 
 
 def _signature(fifths: int) -> tuple[int, ...]:
-    signed = _signed(fifths)
+    signed = signed_steps(fifths)
     return tuple((1 if fifths > 0 else -1) if step in signed else 0 for step in range(7))
 
 
-def _signed(fifths: int) -> tuple[int, ...]:
+def signed_steps(fifths: int) -> tuple[int, ...]:
     """The steps that have a sign, in the order in which the signs are written."""
     return _SHARP_ORDER[:fifths] if fifths >= 0 else _SHARP_ORDER[::-1][:-fifths]
 
 
 _SIGNATURES = {fifths: _signature(fifths) for fifths in range(-7, 8)}
-
-
-def signature_words(fifths: int) -> str:
-    """``"The signature makes F and C sharp."``, in the order in which the signs are written."""
-    if not fifths:
-        return "The signature is empty."
-    *others, last = (LETTERS[step] for step in _signed(fifths))
-    letters = f"{', '.join(others)} and {last}" if others else last
-    return f"The signature makes {letters} {ALTERATIONS[1 if fifths > 0 else -1]}."
 
 
 def semitones(place: int, alter: int) -> int:

@@ -12,7 +12,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling
+from benchgen.sheet_music.theory.pitch import (
+    ALTERATIONS,
+    LETTERS,
+    STEP_SEMITONES,
+    Spelling,
+    root_words,
+    signed_steps,
+)
 
 FORMS = {
     "major": (2, 2, 1, 2, 2, 2, 1),
@@ -48,6 +55,19 @@ def tonic_of(fifths: int, mode: str) -> Spelling:
     step = (4 * along) % 7
     # F is one fifth below C; every seven fifths add a sharp.
     return step, (along + 1) // 7
+
+
+def signature_words(fifths: int) -> str:
+    """``"The signature, that of D major, makes F and C sharp."``, in the order of writing.
+
+    The key comes first: notations name it, and the signs follow from it.
+    """
+    start = f"The signature, that of {root_words(*tonic_of(fifths, 'major'))} major,"
+    if not fifths:
+        return f"{start} is empty."
+    *others, last = (LETTERS[step] for step in signed_steps(fifths))
+    letters = f"{', '.join(others)} and {last}" if others else last
+    return f"{start} makes {letters} {ALTERATIONS[1 if fifths > 0 else -1]}."
 
 
 def keys() -> dict[Key, frozenset[Spelling]]:

@@ -13,7 +13,7 @@ from music21 import pitch as m21pitch
 from music21 import scale as m21scale
 
 from benchgen.sheet_music.theory.chord import KINDS, SEVENTHS, name_chord, spell, stack_words
-from benchgen.sheet_music.theory.interval import NUMBERS, interval_name, quality, size
+from benchgen.sheet_music.theory.interval import NUMBERS, count_words, interval_name, quality, size
 from benchgen.sheet_music.theory.meter import bar_length, beat_length, fits
 from benchgen.sheet_music.theory.pitch import (
     LETTERS,
@@ -22,9 +22,8 @@ from benchgen.sheet_music.theory.pitch import (
     root_words,
     semitones,
     signature,
-    signature_words,
 )
-from benchgen.sheet_music.theory.scale import FORMS, keys, scale, tonic_of
+from benchgen.sheet_music.theory.scale import FORMS, keys, scale, signature_words, tonic_of
 
 _SIGNS = {-2: "--", -1: "-", 0: "", 1: "#", 2: "##"}
 
@@ -54,7 +53,9 @@ def test_signatures_agree_with_music21(fifths: int) -> None:
         assert alter == (0 if accidental is None else int(accidental.alter))
     # Theirs in the order in which they are written.
     letters = [pitch.step for pitch in theirs.alteredPitches]
-    said = signature_words(fifths)
+    key, said = signature_words(fifths).removeprefix("The signature, that of ").split(" major, ")
+    tonic = theirs.asKey("major").tonic
+    assert key == root_words(LETTERS.index(tonic.step), int(tonic.alter))
     assert [word.strip(",") for word in said.split() if word.strip(",") in LETTERS] == letters
     sign = "flat." if fifths < 0 else "sharp." if fifths else "empty."
     assert said.endswith(sign)
@@ -76,8 +77,25 @@ def test_interval_names_agree_with_music21() -> None:
         assert ours.split()[-1] == NUMBERS[number]
         assert theirs.generic.undirected == number
         assert ours.rsplit(" ", 1)[0] == _quality(theirs.name), (low, number, one, other)
+        _check_count((low, one), (low + number - 1, other), theirs)
         checked += 1
     assert checked > 1500
+
+
+def _check_count(
+    low: tuple[int, int], high: tuple[int, int], theirs: m21interval.Interval
+) -> None:
+    counted, measured = count_words(low, high).split(". ")
+    letters, number = counted.split(" make ")
+    assert len(letters.split(", ")) == theirs.generic.undirected
+    assert number.split()[-1] == NUMBERS[theirs.generic.undirected]
+    assert number.split()[0] == ("an" if "octave" in number or "eleventh" in number else "a")
+    bare = m21interval.Interval(_m21(low[0], 0), _m21(high[0], 0))
+    ends = f"{bare.noteStart.step} to {bare.noteEnd.step}"
+    assert letters[0] + letters[-1] == bare.noteStart.step + bare.noteEnd.step
+    assert measured == (
+        f"In semitones, {ends} is {bare.semitones} without signs and {theirs.semitones} with them"
+    )
 
 
 def _quality(short: str) -> str:
