@@ -60,7 +60,7 @@ def tonic_of(fifths: int, mode: str) -> Spelling:
 def signature_words(fifths: int) -> str:
     """``"The signature, that of D major, makes F and C sharp."``, in the order of writing.
 
-    The key comes first: notations name it, and the signs follow from it.
+    The key comes first: ABC names it, and the signs follow from it.
     """
     start = f"The signature, that of {root_words(*tonic_of(fifths, 'major'))} major,"
     if not fifths:

@@ -88,6 +88,7 @@ def _check_count(
     counted, measured = count_words(low, high).split(". ")
     letters, number = counted.split(" make ")
     assert len(letters.split(", ")) == theirs.generic.undirected
+    assert letters.replace(", ", "") in 4 * "CDEFGAB"
     assert number.split()[-1] == NUMBERS[theirs.generic.undirected]
     assert number.split()[0] == ("an" if "octave" in number or "eleventh" in number else "a")
     bare = m21interval.Interval(_m21(low[0], 0), _m21(high[0], 0))
