@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from benchgen.seeding import Draw
 from benchgen.sheet_music.score import Event, Note
-from benchgen.sheet_music.theory.pitch import LETTERS, signature
+from benchgen.sheet_music.theory.pitch import ALTERATIONS, LETTERS, signature
 
 PLAIN, PRINTED, CARRIED = "plain", "printed", "carried"
 _MIDDLE_LINE = {"treble": 34, "bass": 22, "alto": 28, "tenor": 26}
@@ -77,6 +77,14 @@ def matters(step: str, tones: Sequence[Tone], fifths: int, answer: object, solve
         if read != whole and solve(read) != answer:  # type: ignore[operator]
             return True
     return False
+
+
+def written_words(tone: Tone) -> str:
+    """The note and the sign before it, if any, whatever the signature: ``"F 4 with a sharp"``."""
+    _, alter, how = tone
+    where = {PLAIN: "", PRINTED: " with a ", CARRIED: " under an earlier "}[how]
+    sign = ALTERATIONS[alter] if where else ""
+    return f"{LETTERS[tone.place % 7]} {tone.place // 7}{where}{sign}"
 
 
 @cache

@@ -18,7 +18,12 @@ from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
 from benchgen.sheet_music.score import Score, Written, score_of
-from benchgen.sheet_music.theory.interval import NUMBERS, count_words, interval_name
+from benchgen.sheet_music.theory.interval import (
+    NUMBERS,
+    count_words,
+    interval_name,
+    measure_words,
+)
 from benchgen.sheet_music.theory.pitch import pitch_words, signature
 from benchgen.sheet_music.theory.scale import signature_words
 from benchgen.sheet_music.writing import (
@@ -28,6 +33,7 @@ from benchgen.sheet_music.writing import (
     manners,
     matters,
     on_staff,
+    written_words,
 )
 from benchgen.task import Task
 
@@ -115,10 +121,13 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     if draw.below(2):
         moved.reverse()
     bar = bar_around(((tone,) for tone in moved), 2, clef, draw)
+    written = " and ".join(map(written_words, moved))
+    read = " and ".join(pitch_words(tone.place, tone.alter) for tone in moved)
     return Composition(
         Written("interval_name", Score((bar,), fifths, clef)),
-        f"{signature_words(fifths)} The lower accented note is {pitch_words(*low)}, the higher "
-        f"{pitch_words(*high)}. {count_words(low, high)}: {name}.",
+        f"{signature_words(fifths)} The accented notes are written {written}, so they are {read}. "
+        f"Staff positions and semitones from the lower one: {count_words(low[0], high[0])}. "
+        f"That makes {measure_words(low, high)}: {name}.",
     )
 
 

@@ -18,9 +18,24 @@ from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
 from benchgen.sheet_music.score import Score, Written, score_of
-from benchgen.sheet_music.theory.interval import NUMBERS, size
-from benchgen.sheet_music.theory.pitch import pitch_words, semitones, signature
-from benchgen.sheet_music.writing import CARRIED, Tone, bar_around, clef_for, manners, matters
+from benchgen.sheet_music.theory.interval import NUMBERS, count_words, size
+from benchgen.sheet_music.theory.pitch import (
+    LETTERS,
+    note_words,
+    pitch_words,
+    semitones,
+    signature,
+)
+from benchgen.sheet_music.theory.scale import signature_words
+from benchgen.sheet_music.writing import (
+    CARRIED,
+    Tone,
+    bar_around,
+    clef_for,
+    manners,
+    matters,
+    written_words,
+)
 from benchgen.task import Task
 
 QUESTION = (
@@ -126,19 +141,23 @@ def publics(config: Config, known: frozenset[Hashable]) -> Iterable[Public]:
 def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -> Composition:
     """The given note in a bar with its giver and three notes that decide nothing."""
     fifths, tone, number, quality, direction = data
-    place = _other((tone.place, tone.alter), number, quality, direction)[0]
+    place, alter = _other((tone.place, tone.alter), number, quality, direction)
     # The register is the lower of the two positions offered: the answer is there or next.
     target = public.register + (place - public.register) % 7
-    moved = tone._replace(place=tone.place + target - place)
-    answer = pitch_words(*_other((moved.place, moved.alter), number, quality, direction))
-    clef = clef_for(moved.place, config.level, draw)
+    given = tone._replace(place=tone.place + target - place)
+    clef = clef_for(given.place, config.level, draw)
     way = "up" if direction > 0 else "down"
-    bar = bar_around(((moved,),), 3, clef, draw, above=f"{quality} {NUMBERS[number]} {way}")
+    bar = bar_around(((given,),), 3, clef, draw, above=f"{quality} {NUMBERS[number]} {way}")
+    bare = direction * (semitones(target, 0) - semitones(given.place, 0))
+    moves = f"moves {'up' if alter > 0 else 'down'} by {abs(alter)}" if alter else "stays"
     return Composition(
         Written("note_completion", Score((bar,), fifths, clef)),
-        f"The accented note is {pitch_words(moved.place, moved.alter)}. Count {number} staff "
-        f"positions {way}, both ends included, for the {NUMBERS[number]}; the {quality} one has "
-        f"{size(number, quality)} semitones: {answer}.",
+        f"{signature_words(fifths)} The accented note is written {written_words(given)}, so it is "
+        f"{pitch_words(given.place, given.alter)}. Staff positions and semitones going {way}: "
+        f"{count_words(given.place, target)}. That makes {bare} without signs, "
+        f"{bare - direction * given.alter} with {note_words(given.place % 7, given.alter)}. "
+        f"The {quality} one has {size(number, quality)}, so {LETTERS[target % 7]} {moves}: "
+        f"{pitch_words(target, alter)}.",
     )
 
 

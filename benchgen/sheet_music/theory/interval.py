@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from benchgen.sheet_music.theory.pitch import LETTERS, STEP_SEMITONES, semitones
+from benchgen.sheet_music.theory.pitch import LETTERS, STEP_SEMITONES, note_words, semitones
 
 NUMBERS = (
     "", "unison", "second", "third", "fourth", "fifth", "sixth", "seventh", "octave", "ninth",
@@ -71,17 +71,32 @@ def interval_name(low: tuple[int, int], high: tuple[int, int]) -> str | None:
     return f"{name} {NUMBERS[number]}"
 
 
-def count_words(low: tuple[int, int], high: tuple[int, int]) -> str:
-    """How an interval is counted, of two (place, alteration).
+def count_words(start: int, end: int) -> str:
+    """How one goes up or down from a place to another, by staff position and by semitone.
 
-    ``"B, C, D make a third. In semitones, B to D is 3 without signs and 4 with them"``
+    Each position has its number before it and its semitones from the first, signs left out,
+    behind: ``"1 B 0, 2 C 1, 3 D 3: a third"``.
     """
-    letters = [LETTERS[place % 7] for place in range(low[0], high[0] + 1)]
+    way = 1 if end >= start else -1
+    counted = ", ".join(
+        f"{number} {LETTERS[place % 7]} {abs(semitones(place, 0) - semitones(start, 0))}"
+        for number, place in enumerate(range(start, end + way, way), 1)
+    )
+    return f"{counted}: {_article(NUMBERS[abs(end - start) + 1])}"
+
+
+def measure_words(low: tuple[int, int], high: tuple[int, int]) -> str:
+    """How the signs of two notes, each (place, alteration), change what is between them.
+
+    ``"3 without signs, 3 with B natural, 4 with D sharp. The major one has 4"``
+    """
+    number = high[0] - low[0] + 1
     bare = semitones(high[0], 0) - semitones(low[0], 0)
-    signed = semitones(*high) - semitones(*low)
+    reference = "perfect" if number in PERFECT_NUMBERS else "major"
+    lower, higher = (note_words(place % 7, alter) for place, alter in (low, high))
     return (
-        f"{', '.join(letters)} make {_article(NUMBERS[len(letters)])}. In semitones, "
-        f"{letters[0]} to {letters[-1]} is {bare} without signs and {signed} with them"
+        f"{bare} without signs, {bare - low[1]} with {lower}, {bare - low[1] + high[1]} with "
+        f"{higher}. The {reference} one has {reference_semitones(number)}"
     )
 
 

@@ -13,7 +13,14 @@ from music21 import pitch as m21pitch
 from music21 import scale as m21scale
 
 from benchgen.sheet_music.theory.chord import KINDS, SEVENTHS, name_chord, spell, stack_words
-from benchgen.sheet_music.theory.interval import NUMBERS, count_words, interval_name, quality, size
+from benchgen.sheet_music.theory.interval import (
+    NUMBERS,
+    count_words,
+    interval_name,
+    measure_words,
+    quality,
+    size,
+)
 from benchgen.sheet_music.theory.meter import bar_length, beat_length, fits
 from benchgen.sheet_music.theory.pitch import (
     LETTERS,
@@ -85,17 +92,26 @@ def test_interval_names_agree_with_music21() -> None:
 def _check_count(
     low: tuple[int, int], high: tuple[int, int], theirs: m21interval.Interval
 ) -> None:
-    counted, measured = count_words(low, high).split(". ")
-    letters, number = counted.split(" make ")
-    assert len(letters.split(", ")) == theirs.generic.undirected
-    assert letters.replace(", ", "") in 4 * "CDEFGAB"
-    assert number.split()[-1] == NUMBERS[theirs.generic.undirected]
-    assert number.split()[0] == ("an" if "octave" in number or "eleventh" in number else "a")
-    bare = m21interval.Interval(_m21(low[0], 0), _m21(high[0], 0))
-    ends = f"{bare.noteStart.step} to {bare.noteEnd.step}"
-    assert letters[0] + letters[-1] == bare.noteStart.step + bare.noteEnd.step
-    assert measured == (
-        f"In semitones, {ends} is {bare.semitones} without signs and {theirs.semitones} with them"
+    number = theirs.generic.undirected
+    for start, end in ((low[0], high[0]), (high[0], low[0])):
+        *counted, last = count_words(start, end).split(", ")
+        last, named = last.split(": ")
+        for place, words in enumerate([*counted, last]):
+            to = start + (place if end > start else -place)
+            between = m21interval.Interval(_m21(start, 0), _m21(to, 0))
+            letter = _m21(to, 0).step
+            assert words == f"{between.generic.undirected} {letter} {abs(between.semitones)}"
+        assert len(counted) + 1 == number
+        assert named.split()[-1] == NUMBERS[number]
+        assert named.split()[0] == ("an" if "octave" in named or "eleventh" in named else "a")
+    bare = m21interval.Interval(_m21(low[0], 0), _m21(high[0], 0)).semitones
+    half = m21interval.Interval(_m21(*low), _m21(high[0], 0)).semitones
+    reference = "P" if theirs.generic.perfectable else "M"
+    assert measure_words(low, high) == (
+        f"{bare} without signs, {half} with {note_words(low[0] % 7, low[1])}, {theirs.semitones} "
+        f"with {note_words(high[0] % 7, high[1])}. The "
+        f"{'perfect' if reference == 'P' else 'major'} one has "
+        f"{m21interval.Interval(f'{reference}{number}').semitones}"
     )
 
 

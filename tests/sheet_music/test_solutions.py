@@ -1,0 +1,134 @@
+"""Worked solutions that read and count: every word of theirs is found again by music21."""
+
+import re
+
+import pytest
+from music21 import interval as m21interval
+from music21 import key as m21key
+from music21 import pitch as m21pitch
+
+from benchgen.problem import Problem
+from benchgen.sheet_music.score import Note, score_of
+from benchgen.task import make
+
+ITEMS = 60
+SIGNS = {-2: "double flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double sharp"}
+WAYS = {"up": 1, "down": -1}
+
+
+def items(task: str, level: int) -> list[Problem]:
+    return [
+        make(f"sheet_music/{task}", split="train", seed=3, index=index, level=level)
+        for index in range(ITEMS)
+    ]
+
+
+def m21(words: str) -> m21pitch.Pitch:
+    """Of ``"F double sharp 4"``."""
+    letter, *sign, octave = words.split()
+    found = m21pitch.Pitch(f"{letter}{octave}")
+    alter = {name: alter for alter, name in SIGNS.items()}[" ".join(sign)]
+    found.accidental = m21pitch.Accidental(alter)
+    return found
+
+
+def words(pitch: m21pitch.Pitch) -> str:
+    """``"F double sharp"``."""
+    return f"{pitch.step} {SIGNS[int(pitch.alter)]}"
+
+
+def accented(problem: Problem) -> list[tuple[Note, int | None]]:
+    """The accented notes, each with the sign that an earlier note at its place leaves it."""
+    found = []
+    earlier: dict[tuple[str, int], int] = {}
+    (bar,) = score_of(problem.identity).bars
+    for event in bar:
+        for note in event.notes:
+            if event.accent:
+                found.append((note, earlier.get((note.letter, note.octave))))
+            if note.sign is not None:
+                earlier[note.letter, note.octave] = note.sign
+    return found
+
+
+def check_reading(problem: Problem, written: list[str], read: list[str]) -> None:
+    """What is written, and what it is under the signature."""
+    signature = m21key.KeySignature(score_of(problem.identity).fifths)
+    marked = accented(problem)
+    assert len(marked) == len(written) == len(read)
+    for (note, earlier), as_written, as_read in zip(marked, written, read, strict=True):
+        place = f"{note.letter} {note.octave}"
+        if note.sign is not None:
+            alter, said = note.sign, f"{place} with a {SIGNS[note.sign]}"
+        elif earlier is not None:
+            alter, said = earlier, f"{place} under an earlier {SIGNS[earlier]}"
+        else:
+            sign = signature.accidentalByStep(note.letter)
+            alter, said = 0 if sign is None else int(sign.alter), place
+        assert as_written == said
+        assert as_read == f"{note.letter} {SIGNS[alter]} {note.octave}"
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_an_interval_is_read_as_it_is_written(level: int) -> None:
+    for problem in items("interval_name", level):
+        found = re.search(
+            r"are written (.*) and (.*), so they are (.*) and (.*?)\. Staff", _of(problem)
+        )
+        assert found is not None
+        check_reading(problem, list(found.group(1, 2)), list(found.group(3, 4)))
+        one, other = sorted(map(m21, found.group(3, 4)), key=lambda p: p.diatonicNoteNum)
+        counted = re.search(r"from the lower one: 1 (.) 0, .* (.) \d+: ", _of(problem))
+        assert counted is not None and counted.groups() == (one.step, other.step)
+        signed = re.findall(r"(\d+) with ([A-G] [a-z ]+)", _of(problem))
+        plain = m21pitch.Pitch(f"{other.step}{other.octave}")
+        assert signed == [
+            (str(m21interval.Interval(one, plain).semitones), words(one)),
+            (str(m21interval.Interval(one, other).semitones), words(other)),
+        ]
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_the_note_of_an_interval_is_measured_from_the_given_one(level: int) -> None:
+    moved = set()
+    for problem in items("note_completion", level):
+        found = re.search(
+            r"The accented note is written (.*), so it is (.*)\. Staff positions and semitones "
+            r"going (up|down): 1 (.) 0, (.*): an? (.*)\. That makes (\d+) without signs, (\d+) "
+            r"with (.*)\. The (.*) one has (\d+), so (.) (.*): (.*)\.$",
+            _of(problem),
+        )
+        assert found is not None, _of(problem)
+        (
+            written, read, way, first, counted, number, bare, signed, sign, quality, size,
+            letter, moves, answer,
+        ) = found.groups()  # fmt: skip
+        check_reading(problem, [written], [read])
+        given, target = m21(read), m21(answer)
+        theirs = m21interval.Interval(given, target)
+        assert answer == problem.answer
+        assert WAYS[way] == theirs.direction.value
+        assert theirs.niceName.lower() == f"{quality} {number}"
+        assert abs(theirs.semitones) == int(size)
+        assert (first, counted.split()[-2], letter) == (given.step, target.step, target.step)
+        assert counted.split()[-3] == str(theirs.generic.undirected)
+        assert counted.split()[-1] == bare
+        assert sign == words(given)
+        plain = [m21pitch.Pitch(f"{pitch.step}{pitch.octave}") for pitch in (given, target)]
+        assert int(bare) == abs(m21interval.Interval(*plain).semitones)
+        to_plain = m21pitch.Pitch(f"{target.step}{target.octave}")
+        assert int(signed) == WAYS[way] * m21interval.Interval(given, to_plain).semitones
+        by = int(size) - int(signed)
+        assert moves == (f"moves {way if by > 0 else _other(way)} by {abs(by)}" if by else "stays")
+        assert WAYS[way] * by == int(target.alter)
+        moved.add(moves)
+    assert len(moved) > 2
+
+
+def _other(way: str) -> str:
+    return "down" if way == "up" else "up"
+
+
+def _of(problem: Problem) -> str:
+    assert problem.solution is not None
+    return problem.solution
