@@ -11,7 +11,9 @@ Conventions
   out.
 * Each side is a process of its own, and they alternate. A step is timed by the clock from the
   end of the one before to its own; the first is a warm-up. Medians are compared.
-* Ours is ``benchgen train`` with each of its engines; the quicker one is the headline.
+* Ours is ``benchgen train`` with each of its engines; the quicker one is the headline. It begins
+  with an allocator and Intel's OpenMP preloaded (``benchgen.preload``), where they are installed.
+  TRL is run as it starts by itself, and once more with the same libraries.
 * TRL samples as it does on a machine without a GPU, with ``generate``. How many rows it reads at
   once, and whether it computes activations anew in the backward pass, is what is quickest for
   it, found in a trial of ``SETTINGS``; the first is what TRL does by itself. How many tokens
@@ -39,11 +41,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchgen.dataset import synthesize
 from benchgen.plan import make_plan
+from benchgen.preload import find_preloads, preload_path
 from benchgen.problem import Problem, Response
 from evaluators.engines.smollm2 import NAME, smollm2_folder
 from evaluators.engines.vllm_environment import OFFLINE
@@ -57,6 +61,7 @@ SETTINGS = ((8, True), (8, False), (32, True))
 """Rows that TRL reads at once, and whether activations are computed anew."""
 TOKENS = (4096, 1024, 512)
 """``--micro-tokens``; the first is the default."""
+PRELOADED = " preloaded"
 UPDATES = 2
 GENERATIONS = 2
 """Of training alone: the first is a warm-up."""
@@ -75,6 +80,11 @@ class Task:
     rows: int = 8
     anew: bool = True
     tokens: int = 4096
+
+    @property
+    def preloads(self) -> bool:
+        """Whether the process begins with the libraries of ``benchgen.preload``."""
+        return not self.side.startswith("trl") or self.side.endswith(PRELOADED)
 
     @property
     def setting(self) -> str:
@@ -149,9 +159,11 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         for side in ("trl alone", "ours alone")
     )
     best: dict[str, Any] = {"rows": theirs.rows, "anew": theirs.anew, "tokens": mine.tokens}
-    sides = ("trl", "vllm", "transformers")
+    sides = ("trl", f"trl{PRELOADED}", "vllm", "transformers")
     runs: dict[str, list[Any]] = {side: [] for side in sides}
-    alone: dict[str, list[Any]] = {"trl alone": [], "ours alone": []}
+    alone: dict[str, list[Any]] = {
+        "trl alone": [], f"trl alone{PRELOADED}": [], "ours alone": []
+    }  # fmt: skip
     for turn in range(options.rounds):
         for side in sides:
             runs[side].append(run(Task(side, str(folder), *sizes, options.steps, **best)))
@@ -187,6 +199,8 @@ def run(task: Task) -> Any:
     command = [sys.executable, str(Path(__file__).resolve()), "--task", json.dumps(asdict(task))]
     silence = {"CI": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELISM": "false"}
     environment = {**os.environ, **OFFLINE, **silence, "PYTHONPATH": str(ROOT)}
+    if task.preloads:
+        environment["LD_PRELOAD"] = preload_path(find_preloads(), os.environ.get("LD_PRELOAD", ""))
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -202,7 +216,7 @@ def do(task: Task) -> None:
         "trl alone": peer_alone,
         "ours alone": ours_alone,
     }
-    found = sides[task.side](task)
+    found = sides[task.side.removesuffix(PRELOADED)](task)
     print(f"\n{json.dumps(found)}", flush=True)
 
 
@@ -489,28 +503,30 @@ def table(found: dict[str, Any]) -> Iterator[str]:
             f"tried, {trial['side']}, {trial['setting']}: {trial['seconds'][0]:.1f} s, "
             f"{size(trial['bytes'])}"
         )
-    yield f"{'seconds':<14}{'step':>8}{'sample':>8}{'learn':>8}{'hand over':>11}{'reply':>8}"
+    yield f"{'seconds':<15}{'step':>8}{'sample':>8}{'learn':>8}{'hand over':>11}{'reply':>8}"
     for side, several in runs.items():
         handed = medians(several, "hand_over") if "hand_over" in several[0] else 0.0
         tokens = statistics.fmean(one["reply_tokens"] for one in several)
         parts = [medians(several, name) for name in ("seconds", "sample", "learn")]
         yield (
-            f"{side:<14}{parts[0]:>8.1f}{parts[1]:>8.1f}{parts[2]:>8.1f}{handed:>11.2f}"
+            f"{side:<15}{parts[0]:>8.1f}{parts[1]:>8.1f}{parts[2]:>8.1f}{handed:>11.2f}"
             f"{tokens:>8.1f} tokens"
         )
-    theirs = medians(runs["trl"], "seconds")
+    peers = ("trl", f"trl{PRELOADED}")
     best = min(("vllm", "transformers"), key=lambda side: medians(runs[side], "seconds"))
-    for side in ("vllm", "transformers"):
-        ratio = medians(runs[side], "seconds") / theirs
+    for side, peer_side in product(("vllm", "transformers"), peers):
+        ratio = medians(runs[side], "seconds") / medians(runs[peer_side], "seconds")
         asked = f"  (at most 0.6: {verdict(ratio <= 0.6)}; 0.5 the goal)" if side == best else ""
-        yield f"step, {side} over TRL  {ratio:.3f}{asked}"
-    mine, other = (medians(alone[side], "seconds") for side in ("ours alone", "trl alone"))
+        yield f"step, {side} over {peer_side}  {ratio:.3f}{asked}"
     one = alone["ours alone"][0]
     yield (
         f"training alone, {UPDATES} updates on {one['replies']} replies "
-        f"({one['prompt_tokens']} prompt tokens, {one['reply_tokens']} of replies): "
-        f"{mine:.1f} s against {other:.1f} s, {mine / other:.3f}"
+        f"({one['prompt_tokens']} prompt tokens, {one['reply_tokens']} of replies)"
     )
+    mine = medians(alone["ours alone"], "seconds")
+    for peer_side in ("trl alone", f"trl alone{PRELOADED}"):
+        other = medians(alone[peer_side], "seconds")
+        yield f"  ours over {peer_side}: {mine:.1f} s, {other:.1f} s, {mine / other:.3f}"
     for name in ("losses", "norms"):
         pairs = list(zip(alone["ours alone"], alone["trl alone"], strict=True))
         first = max(apart(a[name][:UPDATES], b[name][:UPDATES]) for a, b in pairs)
