@@ -78,13 +78,19 @@ def test_an_interval_is_read_as_it_is_written(level: int) -> None:
         assert found is not None
         check_reading(problem, list(found.group(1, 2)), list(found.group(3, 4)))
         one, other = sorted(map(m21, found.group(3, 4)), key=lambda p: p.diatonicNoteNum)
-        counted = re.search(r"from the lower one: 1 (.) 0, .* (.) \d+: ", _of(problem))
-        assert counted is not None and counted.groups() == (one.step, other.step)
-        signed = re.findall(r"(\d+) with ([A-G] [a-z ]+)", _of(problem))
+        counted = re.search(
+            r"from the lower, (.), to the higher, (.): 1 (.) 0, .* (.) \d+, an? (.*)\. That",
+            _of(problem),
+        )
+        assert counted is not None
+        theirs = m21interval.Interval(one, other)
+        number = theirs.niceName.lower().split()[-1]
+        assert counted.groups() == (*(2 * (one.step, other.step)), number)
+        signed = re.findall(r"([A-G] [a-z ]+) (below|above) (?:adds|takes) \d: (\d+)", _of(problem))
         plain = m21pitch.Pitch(f"{other.step}{other.octave}")
         assert signed == [
-            (str(m21interval.Interval(one, plain).semitones), words(one)),
-            (str(m21interval.Interval(one, other).semitones), words(other)),
+            (words(one), "below", str(m21interval.Interval(one, plain).semitones)),
+            (words(other), "above", str(theirs.semitones)),
         ]
 
 
@@ -93,15 +99,16 @@ def test_the_note_of_an_interval_is_measured_from_the_given_one(level: int) -> N
     moved = set()
     for problem in items("note_completion", level):
         found = re.search(
-            r"The accented note is written (.*), so it is (.*)\. Staff positions and semitones "
-            r"going (up|down): 1 (.) 0, (.*): an? (.*)\. That makes (\d+) without signs, (\d+) "
-            r"with (.*)\. The (.*) one has (\d+), so (.) (.*): (.*)\.$",
+            r"The accented note is written (.*), so it is (.*)\. An? (.*) (up|down) is (\d+) "
+            r"staff positions, with their semitones: 1 (.) 0, (.*)\. That makes (\d+) without "
+            r"signs\. (.*) (below|above) (adds|takes) (\d): (\d+)\. The (.*) one has (\d+), (.*), "
+            r"so (.) (below|above) (.*): (.*)\.$",
             _of(problem),
         )
         assert found is not None, _of(problem)
         (
-            written, read, way, first, counted, number, bare, signed, sign, quality, size,
-            letter, moves, answer,
+            written, read, number, way, positions, first, counted, bare, sign, side, does,
+            by_sign, signed, quality, size, compared, letter, other_side, moves, answer,
         ) = found.groups()  # fmt: skip
         check_reading(problem, [written], [read])
         given, target = m21(read), m21(answer)
@@ -111,14 +118,17 @@ def test_the_note_of_an_interval_is_measured_from_the_given_one(level: int) -> N
         assert theirs.niceName.lower() == f"{quality} {number}"
         assert abs(theirs.semitones) == int(size)
         assert (first, counted.split()[-2], letter) == (given.step, target.step, target.step)
-        assert counted.split()[-3] == str(theirs.generic.undirected)
+        assert counted.split()[-3] == positions == str(theirs.generic.undirected)
         assert counted.split()[-1] == bare
         assert sign == words(given)
         plain = [m21pitch.Pitch(f"{pitch.step}{pitch.octave}") for pitch in (given, target)]
         assert int(bare) == abs(m21interval.Interval(*plain).semitones)
         to_plain = m21pitch.Pitch(f"{target.step}{target.octave}")
         assert int(signed) == WAYS[way] * m21interval.Interval(given, to_plain).semitones
+        assert int(signed) - int(bare) == int(by_sign) * (1 if does == "adds" else -1)
+        assert (side, other_side) == (("below", "above") if way == "up" else ("above", "below"))
         by = int(size) - int(signed)
+        assert compared == (f"{abs(by)} {'more' if by > 0 else 'less'}" if by else "as many")
         assert moves == (f"moves {way if by > 0 else _other(way)} by {abs(by)}" if by else "stays")
         assert WAYS[way] * by == int(target.alter)
         moved.add(moves)

@@ -23,8 +23,10 @@ from benchgen.sheet_music.theory.interval import (
     count_words,
     interval_name,
     measure_words,
+    number_words,
+    reference_words,
 )
-from benchgen.sheet_music.theory.pitch import pitch_words, signature
+from benchgen.sheet_music.theory.pitch import LETTERS, pitch_words, signature
 from benchgen.sheet_music.theory.scale import signature_words
 from benchgen.sheet_music.writing import (
     CARRIED,
@@ -121,13 +123,15 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     if draw.below(2):
         moved.reverse()
     bar = bar_around(((tone,) for tone in moved), 2, clef, draw)
+    number = high[0] - low[0] + 1
     written = " and ".join(map(written_words, moved))
     read = " and ".join(pitch_words(tone.place, tone.alter) for tone in moved)
     return Composition(
         Written("interval_name", Score((bar,), fifths, clef)),
         f"{signature_words(fifths)} The accented notes are written {written}, so they are {read}. "
-        f"Staff positions and semitones from the lower one: {count_words(low[0], high[0])}. "
-        f"That makes {measure_words(low, high)}: {name}.",
+        f"Staff positions and semitones from the lower, {LETTERS[low[0] % 7]}, to the higher, "
+        f"{LETTERS[high[0] % 7]}: {count_words(low[0], high[0])}, {number_words(number)}. "
+        f"That makes {measure_words(low, high)}. {reference_words(number)}: {name}.",
     )
 
 

@@ -18,10 +18,15 @@ from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
 from benchgen.sheet_music.score import Score, Written, score_of
-from benchgen.sheet_music.theory.interval import NUMBERS, count_words, size
+from benchgen.sheet_music.theory.interval import (
+    NUMBERS,
+    count_words,
+    number_words,
+    sign_words,
+    size,
+)
 from benchgen.sheet_music.theory.pitch import (
     LETTERS,
-    note_words,
     pitch_words,
     semitones,
     signature,
@@ -149,15 +154,19 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     way = "up" if direction > 0 else "down"
     bar = bar_around(((given,),), 3, clef, draw, above=f"{quality} {NUMBERS[number]} {way}")
     bare = direction * (semitones(target, 0) - semitones(given.place, 0))
+    sign, signed = sign_words(bare, (given.place, given.alter), above=direction < 0)
+    wanted = size(number, quality)
+    fewer = abs(signed - wanted)
+    compared = f"{fewer} {'less' if wanted < signed else 'more'}" if fewer else "as many"
     moves = f"moves {'up' if alter > 0 else 'down'} by {abs(alter)}" if alter else "stays"
     return Composition(
         Written("note_completion", Score((bar,), fifths, clef)),
         f"{signature_words(fifths)} The accented note is written {written_words(given)}, so it is "
-        f"{pitch_words(given.place, given.alter)}. Staff positions and semitones going {way}: "
-        f"{count_words(given.place, target)}. That makes {bare} without signs, "
-        f"{bare - direction * given.alter} with {note_words(given.place % 7, given.alter)}. "
-        f"The {quality} one has {size(number, quality)}, so {LETTERS[target % 7]} {moves}: "
-        f"{pitch_words(target, alter)}.",
+        f"{pitch_words(given.place, given.alter)}. {number_words(number).capitalize()} {way} is "
+        f"{number} staff positions, with their semitones: {count_words(given.place, target)}. "
+        f"That makes {bare} without signs. {sign}. "
+        f"The {quality} one has {wanted}, {compared}, so {LETTERS[target % 7]} "
+        f"{'above' if direction > 0 else 'below'} {moves}: {pitch_words(target, alter)}.",
     )
 
 

@@ -75,30 +75,45 @@ def count_words(start: int, end: int) -> str:
     """How one goes up or down from a place to another, by staff position and by semitone.
 
     Each position has its number before it and its semitones from the first, signs left out,
-    behind: ``"1 B 0, 2 C 1, 3 D 3: a third"``.
+    behind: ``"1 B 0, 2 C 1, 3 D 3"``.
     """
     way = 1 if end >= start else -1
-    counted = ", ".join(
+    return ", ".join(
         f"{number} {LETTERS[place % 7]} {abs(semitones(place, 0) - semitones(start, 0))}"
         for number, place in enumerate(range(start, end + way, way), 1)
     )
-    return f"{counted}: {_article(NUMBERS[abs(end - start) + 1])}"
+
+
+def number_words(number: int) -> str:
+    """``"a third"``, ``"an octave"``."""
+    word = NUMBERS[number]
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def measure_words(low: tuple[int, int], high: tuple[int, int]) -> str:
     """How the signs of two notes, each (place, alteration), change what is between them.
 
-    ``"3 without signs, 3 with B natural, 4 with D sharp. The major one has 4"``
+    ``"3 without signs. B natural below adds 0: 3. D sharp above adds 1: 4"``
     """
-    number = high[0] - low[0] + 1
     bare = semitones(high[0], 0) - semitones(low[0], 0)
-    reference = "perfect" if number in PERFECT_NUMBERS else "major"
-    lower, higher = (note_words(place % 7, alter) for place, alter in (low, high))
-    return (
-        f"{bare} without signs, {bare - low[1]} with {lower}, {bare - low[1] + high[1]} with "
-        f"{higher}. The {reference} one has {reference_semitones(number)}"
-    )
+    lower, signed = sign_words(bare, low, above=False)
+    higher, _ = sign_words(signed, high, above=True)
+    return f"{bare} without signs. {lower}. {higher}"
 
 
-def _article(word: str) -> str:
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+def sign_words(distance: int, note: tuple[int, int], above: bool) -> tuple[str, int]:
+    """What the sign of a note, (place, alteration), does to a distance, and what that makes it.
+
+    ``"D sharp above adds 1: 4"``, where the note is the higher one, and 4
+    """
+    place, alter = note
+    added = alter if above else -alter
+    does = f"{'takes' if added < 0 else 'adds'} {abs(added)}"
+    made = distance + added
+    return f"{note_words(place % 7, alter)} {'above' if above else 'below'} {does}: {made}", made
+
+
+def reference_words(number: int) -> str:
+    """``"The major one has 4"``: what the quality of an interval is compared with."""
+    quality = "perfect" if number in PERFECT_NUMBERS else "major"
+    return f"The {quality} one has {reference_semitones(number)}"

@@ -18,7 +18,9 @@ from benchgen.sheet_music.theory.interval import (
     count_words,
     interval_name,
     measure_words,
+    number_words,
     quality,
+    reference_words,
     size,
 )
 from benchgen.sheet_music.theory.meter import bar_length, beat_length, fits
@@ -94,23 +96,26 @@ def _check_count(
 ) -> None:
     number = theirs.generic.undirected
     for start, end in ((low[0], high[0]), (high[0], low[0])):
-        *counted, last = count_words(start, end).split(", ")
-        last, named = last.split(": ")
-        for place, words in enumerate([*counted, last]):
+        counted = count_words(start, end).split(", ")
+        for place, words in enumerate(counted):
             to = start + (place if end > start else -place)
             between = m21interval.Interval(_m21(start, 0), _m21(to, 0))
             letter = _m21(to, 0).step
             assert words == f"{between.generic.undirected} {letter} {abs(between.semitones)}"
-        assert len(counted) + 1 == number
-        assert named.split()[-1] == NUMBERS[number]
-        assert named.split()[0] == ("an" if "octave" in named or "eleventh" in named else "a")
+        assert len(counted) == number
+    named = number_words(number)
+    assert named.split()[-1] == NUMBERS[number]
+    assert named.split()[0] == ("an" if "octave" in named or "eleventh" in named else "a")
     bare = m21interval.Interval(_m21(low[0], 0), _m21(high[0], 0)).semitones
     half = m21interval.Interval(_m21(*low), _m21(high[0], 0)).semitones
-    reference = "P" if theirs.generic.perfectable else "M"
+    does = [f"{'takes' if by < 0 else 'adds'} {abs(by)}" for by in (-low[1], high[1])]
     assert measure_words(low, high) == (
-        f"{bare} without signs, {half} with {note_words(low[0] % 7, low[1])}, {theirs.semitones} "
-        f"with {note_words(high[0] % 7, high[1])}. The "
-        f"{'perfect' if reference == 'P' else 'major'} one has "
+        f"{bare} without signs. {note_words(low[0] % 7, low[1])} below {does[0]}: {half}. "
+        f"{note_words(high[0] % 7, high[1])} above {does[1]}: {theirs.semitones}"
+    )
+    reference = "P" if theirs.generic.perfectable else "M"
+    assert reference_words(number) == (
+        f"The {'perfect' if reference == 'P' else 'major'} one has "
         f"{m21interval.Interval(f'{reference}{number}').semitones}"
     )
 
