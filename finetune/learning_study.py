@@ -61,7 +61,8 @@ class Study:
     set from ``enough`` to ``too_much``. Reinforcement takes ``rl_steps`` of ``prompts`` groups of
     ``samples`` replies. Once warm, the rate of imitation stays, and that of reinforcement falls.
     Test and validation items are counted by class, those of imitation in all; with each come its
-    twins, which are items as well.
+    twins, which are items as well. With ``autocast`` all of it computes in bfloat16, over weights
+    in single precision.
     """
 
     seed: int = 0
@@ -84,7 +85,8 @@ class Study:
     max_tokens: int = 128
     test_items: int = 400
     validation_items: int = 80
-    sft_items: int = 2800
+    sft_items: int = 2400
+    autocast: bool = False
 
 
 def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[str, Any]:
@@ -202,7 +204,8 @@ def _asking(study: Study, data: dict[str, str], out: Path, tell: Tell) -> Iterat
                 from evaluators.engines import open_engine
 
                 stack.close()
-                opened[:] = [open_engine(study.engine, model, dtype="float32", window=64)]
+                dtype = "bfloat16" if study.autocast else "float32"
+                opened[:] = [open_engine(study.engine, model, dtype=dtype, window=64)]
                 stack.callback(opened[0].close)
             return opened[0]
 
@@ -255,7 +258,7 @@ def _imitate(
 def _train(study: Study, folder: Path, tell: Tell, objective: str, **changes: Any) -> Any:
     wanted: dict[str, Any] = {
         "model": study.model, "max_tokens": study.max_tokens, "engine": study.engine,
-        "seed": study.seed, "save_every": 20, "keep": 1,
+        "autocast": study.autocast, "seed": study.seed, "save_every": 20, "keep": 1,
     }  # fmt: skip
     job = Job(objective=objective, **(wanted | changes))
 

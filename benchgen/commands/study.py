@@ -20,6 +20,7 @@ def study(
     seed: Annotated[int, typer.Option(help="The study's seed.")] = 0,
     model: Annotated[str, typer.Option(help="smollm2, a folder, or a Hub id.")] = "smollm2",
     engine: Annotated[str, typer.Option(help="vllm, or transformers.")] = "vllm",
+    autocast: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = False,
     of: Annotated[
         list[Path] | None, typer.Option(help="results: a study's folder (may be repeated).")
     ] = None,
@@ -42,7 +43,9 @@ def study(
         raise InputError("--of names studies for results; learning takes none")
     from finetune.learning_study import Study, run_study, study_lines
 
-    found = run_study(Study(seed=seed, model=model, engine=engine), out, note)
+    found = run_study(
+        Study(seed=seed, model=model, engine=engine, autocast=autocast), out, note
+    )
     if json:
         print_json(found)
         return

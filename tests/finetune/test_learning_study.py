@@ -14,6 +14,7 @@ import torch
 
 from benchgen.cli import run
 from benchgen.errors import InputError
+from evaluators import engines
 from evaluators.run_directory import read_run
 from finetune import learning_study
 from finetune.learning_study import Study, run_study, study_lines
@@ -98,6 +99,24 @@ def test_the_cold_start_is_the_first_that_is_right_often_enough(
     assert len((cold / "metrics.jsonl").read_text().splitlines()) == 2
     began = json.loads((tmp_path / "second" / "rl" / "config.json").read_text())
     assert began["model"].endswith("sft/checkpoint-00000002")
+
+
+def test_a_study_in_bfloat16_trains_and_asks_in_it(
+    tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    real = engines.open_engine
+
+    def noted(name: str, model: str, **named: Any) -> Any:
+        opened.append(named["dtype"])
+        return real(name, model, **named)
+
+    monkeypatch.setattr(engines, "open_engine", noted)
+    run_study(dataclasses.replace(study, autocast=True), tmp_path / "out")
+    assert set(opened) == {"bfloat16"}
+    for part in ("sft", "format", "rl"):
+        config = json.loads((tmp_path / "out" / part / "config.json").read_text())
+        assert config["autocast"] is True
 
 
 @pytest.mark.parametrize(("enough", "too_much", "steps"), [(1.0, 1.0, 2), (-2.0, -1.0, 1)])
