@@ -99,15 +99,15 @@ def test_the_note_of_an_interval_is_measured_from_the_given_one(level: int) -> N
     moved = set()
     for problem in items("note_completion", level):
         found = re.search(
-            r"The accented note is written (.*), so it is (.*)\. An? (.*) (up|down) is (\d+) "
-            r"staff positions, with their semitones: 1 (.) 0, (.*)\. That makes (\d+) without "
-            r"signs\. (.*) (below|above) (adds|takes) (\d): (\d+)\. The (.*) one has (\d+), (.*), "
-            r"so (.) (below|above) (.*): (.*)\.$",
+            r"The accented note is written (.*), so it is (.*)\. An? (.*) is (\d+) staff "
+            r"positions, going (up|down) with their semitones: 1 (.) 0, (.*)\. That makes (\d+) "
+            r"without signs\. (.*) (below|above) (adds|takes) (\d): (\d+)\. The (.*) one has "
+            r"(\d+), (.*), so (.) (below|above) (.*): (.*)\.$",
             _of(problem),
         )
         assert found is not None, _of(problem)
         (
-            written, read, number, way, positions, first, counted, bare, sign, side, does,
+            written, read, number, positions, way, first, counted, bare, sign, side, does,
             by_sign, signed, quality, size, compared, letter, other_side, moves, answer,
         ) = found.groups()  # fmt: skip
         check_reading(problem, [written], [read])

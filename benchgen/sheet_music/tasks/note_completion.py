@@ -162,9 +162,9 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     return Composition(
         Written("note_completion", Score((bar,), fifths, clef)),
         f"{signature_words(fifths)} The accented note is written {written_words(given)}, so it is "
-        f"{pitch_words(given.place, given.alter)}. {number_words(number).capitalize()} {way} is "
-        f"{number} staff positions, with their semitones: {count_words(given.place, target)}. "
-        f"That makes {bare} without signs. {sign}. "
+        f"{pitch_words(given.place, given.alter)}. {number_words(number).capitalize()} is "
+        f"{number} staff positions, going {way} with their semitones: "
+        f"{count_words(given.place, target)}. That makes {bare} without signs. {sign}. "
         f"The {quality} one has {wanted}, {compared}, so {LETTERS[target % 7]} "
         f"{'above' if direction > 0 else 'below'} {moves}: {pitch_words(target, alter)}.",
     )
