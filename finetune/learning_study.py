@@ -85,7 +85,7 @@ class Study:
     max_tokens: int = 128
     test_items: int = 400
     validation_items: int = 80
-    sft_items: int = 2400
+    sft_items: int = 2800
     autocast: bool = False
 
 

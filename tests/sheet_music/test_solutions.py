@@ -1,4 +1,4 @@
-"""Worked solutions that read and count: every word of theirs is found again by music21."""
+"""Worked solutions that read and count: what they read, count and sign agrees with music21."""
 
 import re
 
