@@ -1,8 +1,10 @@
 """Worked solutions that read and count: what they read, count and sign agrees with music21."""
 
 import re
+from fractions import Fraction
 
 import pytest
+from music21 import converter
 from music21 import interval as m21interval
 from music21 import key as m21key
 from music21 import pitch as m21pitch
@@ -133,6 +135,77 @@ def test_the_note_of_an_interval_is_measured_from_the_given_one(level: int) -> N
         assert WAYS[way] * by == int(target.alter)
         moved.add(moves)
     assert len(moved) > 2
+
+
+def heard(problem: Problem) -> list[list[tuple[str, Fraction]]]:
+    """Bar by bar the letters (or rests) and lengths in sixteenths that music21 finds in the ABC."""
+    score = converter.parse(problem.text(), format="abc")
+    return [
+        [
+            (event.pitches[0].step if event.pitches else "rest", 4 * Fraction(event.quarterLength))
+            for event in measure.notesAndRests
+        ]
+        for measure in score.recurse().getElementsByClass("Measure") or [score.flatten()]
+    ]
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_bar_lines_are_counted_where_music21_hears_them(level: int) -> None:
+    for problem in items("bar_lines", level):
+        found = re.fullmatch(
+            r"A bar of (\d+)/(\d+) has (\d+) sixteenths\. Adding up: (.*), a bar\. (.*), "
+            r"a bar\. (.*), a bar\. So the bar lines fall (after notes (\d+), (\d+) and (\d+))\.",
+            _of(problem),
+        )
+        assert found is not None, _of(problem)
+        beats, unit, whole = map(int, found.group(1, 2, 3))
+        assert f"M:{beats}/{unit}\n" in problem.text()
+        assert whole == 16 * beats // unit
+        (run,) = heard(problem)
+        number = 0
+        for bar, last in zip(found.group(4, 5, 6), found.group(8, 9, 10), strict=True):
+            end = Fraction(0)
+            for words in bar.split(", "):
+                letter, length = run[number]
+                number += 1
+                end += length
+                told = [str(number), letter] + ([str(end)] if end.denominator == 1 else [])
+                assert words.split() == told
+            assert (end, number) == (whole, int(last))
+        assert found.group(7) == problem.answer
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_beats_of_a_bar_are_those_that_music21_hears(level: int) -> None:
+    for problem in items("meter", level):
+        found = re.fullmatch(
+            r"In sixteenths, bar (\d): (.*)\. (\d) beats of (\d+) are (.*)\.", _of(problem)
+        )
+        assert found is not None, _of(problem)
+        at, beats, size, answer = found.group(1, 3, 4, 5)
+        left = heard(problem)[int(at) - 1]
+        number = 0
+        for words in found.group(2).split("; "):
+            said = re.fullmatch(r"beats? (.*) (?:is|are) (.*?)(?:, so (\d+))?", words)
+            assert said is not None, words
+            sum_of_figure = Fraction(0)
+            for group in said.group(2).split(", "):
+                *letters, length = group.split()
+                taken, left = left[: len(letters)], left[len(letters) :]
+                assert [letter for letter, _ in taken] == letters
+                assert sum(lengths := [length for _, length in taken]) == int(length)
+                assert len(set(lengths)) == 1
+                sum_of_figure += int(length)
+            count = sum_of_figure / int(size)
+            assert said.group(3) in (None, str(sum_of_figure))
+            first, last = number + 1, number + int(count)
+            assert said.group(1) in (f"{first}", f"{first} and {last}", f"{first} to {last}")
+            assert re.findall(r"\d+", said.group(1)) == [*{f"{first}": 0, f"{last}": 0}]
+            number = last
+        assert (left, number) == ([], int(beats))
+        assert answer == problem.answer
+        per_whole = Fraction(16, int(size))
+        assert Fraction(*map(int, answer.split("/"))) == number / per_whole
 
 
 def _other(way: str) -> str:

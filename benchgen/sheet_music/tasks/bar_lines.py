@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import accumulate, permutations, product
+from itertools import accumulate, count, permutations, product
 from math import prod
 from typing import Any
 
@@ -20,10 +20,11 @@ from benchgen.content import Composition, Public, Reading
 from benchgen.problem import Problem
 from benchgen.ranked import Ranked
 from benchgen.seeding import Draw
+from benchgen.sheet_music.counting import sixteenths, sums_words
 from benchgen.sheet_music.rhythm import Bar, bars, events
 from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.tasks.meter import misread_length
-from benchgen.sheet_music.theory.meter import Meter, bar_length, length_words
+from benchgen.sheet_music.theory.meter import Meter, bar_length
 from benchgen.sheet_music.writing import clefs, staff_places
 from benchgen.task import Task
 
@@ -60,8 +61,8 @@ class Config:
 
 
 @cache
-def _counted(meter: Meter, kind: str, count: int) -> tuple[Bar, ...]:
-    return tuple(bar for bar in bars(meter, kind) if len(bar.values) == count)
+def _counted(meter: Meter, kind: str, notes: int) -> tuple[Bar, ...]:
+    return tuple(bar for bar in bars(meter, kind) if len(bar.values) == notes)
 
 
 @cache
@@ -72,7 +73,7 @@ def _spaces(
     found = []
     for meter, last, kinds in product(config.meters, _COUNTS, config.kinds):
         choices = tuple(
-            _counted(meter, kind, count) for kind, count in zip(kinds, (*cell, last), strict=True)
+            _counted(meter, kind, notes) for kind, notes in zip(kinds, (*cell, last), strict=True)
         )
         size = prod(map(len, choices))
         # Where every bar has as many notes as the meter has beats, counting would do.
@@ -118,8 +119,8 @@ def unrank(config: Config, cell: Cell, rank: int) -> Reading:
     """Four bars that run together."""
     ends = _ends(config, cell)
     at = bisect_right(ends, rank)
-    count, meter, choices = _spaces(config, cell)[at]
-    rank -= ends[at] - count
+    scores, meter, choices = _spaces(config, cell)[at]
+    rank -= ends[at] - scores
     chosen = []
     for known in choices:
         rank, place = divmod(rank, len(known))
@@ -133,13 +134,15 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     meter, chosen, cell = data
     clef = draw.choice(clefs(config.level))
     places = staff_places(clef)
-    run = tuple(event for bar in chosen for event in events(bar, places, draw))
+    written = [events(bar, places, draw) for bar in chosen]
+    run = tuple(event for bar in written for event in bar)
     first, middle, last = cell[0], cell[0] + cell[1], sum(cell)
+    numbers = count(1)
+    counted = " ".join([f"{sums_words(bar, numbers)}, a bar." for bar in written[:-1]])
     return Composition(
         Written("bar_lines", Score((run,), 0, clef, meter)),
-        f"A bar of {meter[0]}/{meter[1]} lasts {length_words(meter)}. Adding up from "
-        f"the first note, that is reached after notes {first}, {middle} and {last}, and again at "
-        "the end.",
+        f"A bar of {meter[0]}/{meter[1]} has {sixteenths(bar_length(meter))} sixteenths. "
+        f"Adding up: {counted} So the bar lines fall after notes {first}, {middle} and {last}.",
     )
 
 
@@ -163,12 +166,12 @@ def ignoring(problem: Problem, step: str) -> str | None:
     full = Fraction(score.meter[0], 4) if step == "unit" else bar_length(score.meter)
     lines = []
     filled = Fraction(0)
-    for count, event in enumerate(score.bars[0], start=1):
+    for number, event in enumerate(score.bars[0], start=1):
         filled += Fraction(1, 4) if step == "value" else misread_length(event, step)
         if filled > full:
             return None
         if filled == full:
-            lines.append(count)
+            lines.append(number)
             filled = Fraction(0)
     if len(lines) != 4 or filled:
         return None

@@ -19,9 +19,10 @@ from benchgen.content import Composition, Public, Reading
 from benchgen.problem import Problem
 from benchgen.ranked import Ranked
 from benchgen.seeding import Draw
+from benchgen.sheet_music.counting import beats_words, sixteenths
 from benchgen.sheet_music.rhythm import KINDS, Bar, bars, events, multiset, multisets
 from benchgen.sheet_music.score import Event, Score, Written, score_of
-from benchgen.sheet_music.theory.meter import Meter, fits, length_words
+from benchgen.sheet_music.theory.meter import Meter, bar_length, beat_length, fits
 from benchgen.sheet_music.writing import clefs, staff_places
 from benchgen.task import Task
 
@@ -108,7 +109,7 @@ def _shared(meter: Meter) -> frozenset[str]:
 
 def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -> Composition:
     """The bars in any order, with pitches that decide nothing."""
-    (beats, unit), chosen = data
+    meter, chosen = data
     ordered = list(chosen)
     draw.shuffle(ordered)
     clef = draw.choice(clefs(config.level))
@@ -116,12 +117,18 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     score = Score(
         tuple(events(bar, places, draw) for bar in ordered), 0, clef, bars_per_system=2
     )
-    kind = "compound" if beats in (6, 9, 12) else "simple"
+    at = next(place for place, bar in enumerate(ordered) if _tells(bar, public.cells))
+    beat = beat_length(meter)
     return Composition(
         Written("meter", score),
-        f"Each bar adds up to {length_words((beats, unit))}, and its beams and longer notes keep "
-        f"to the beats of {kind} time: {beats}/{unit}.",
+        f"In sixteenths, bar {at + 1}: {beats_words(ordered[at], score.bars[at], beat)}. "
+        f"{bar_length(meter) / beat} beats of {sixteenths(beat)} are {meter[0]}/{meter[1]}.",
     )
+
+
+def _tells(bar: Bar, meters: Iterable[Any]) -> bool:
+    """Whether the bar fits one of the meters alone."""
+    return sum([fits(bar.lengths, meter) for meter in meters]) == 1
 
 
 def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from functools import cache
 
 Meter = tuple[int, int]
 
@@ -21,15 +20,6 @@ Meter = tuple[int, int]
 def bar_length(meter: Meter) -> Fraction:
     """The length of a full bar, in whole notes."""
     return Fraction(meter[0], meter[1])
-
-
-@cache
-def length_words(meter: Meter) -> str:
-    """``"3/4 of a whole note"``, ``"a whole note"``, ``"3/2 whole notes"``."""
-    length = bar_length(meter)
-    if length == 1:
-        return "a whole note"
-    return f"{length} of a whole note" if length < 1 else f"{length} whole notes"
 
 
 def beat_length(meter: Meter) -> Fraction:

@@ -231,11 +231,11 @@ def test_finish_reasons(engine: VllmEngine) -> None:
     words = "Count from one to fifty in words, separated by commas."
     length = answer(engine, ask("a", words, max_tokens=5))["a"]
     assert (length.finish_reason, length.usage.completion_tokens) == ("length", 5)
-    # The same in single precision and in bfloat16, in which it counts otherwise.
-    capital = "What is the capital of France?"
-    stopped = answer(engine, ask("a", capital, max_tokens=64, stop=("Paris",)))["a"]
+    # What it says is another thing on every kind of processor; an e it says on all.
+    stopped = answer(engine, ask("a", words, max_tokens=64, stop=("e",)))["a"]
     assert stopped.finish_reason == "stop"
-    assert stopped.text and "Paris" not in stopped.text
+    assert "e" not in stopped.text
+    assert 0 < stopped.usage.completion_tokens < 64
     ended = answer(engine, ask("a", "Answer with the one word Yes.", max_tokens=200))["a"]
     assert ended.finish_reason == "stop"
     assert ended.token_ids[-1] == 2, "the end of the turn is one of the tokens"
