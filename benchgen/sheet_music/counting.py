@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import islice
 
-from benchgen.sheet_music.rhythm import Bar
+from benchgen.sheet_music.rhythm import Bar, Value
 from benchgen.sheet_music.score import Event
 
 
@@ -28,27 +29,28 @@ def sums_words(events: Iterable[Event], numbers: Iterator[int]) -> str:
     Ends are counted from the first of the events, in sixteenths; within a triplet none is told.
     """
     told = []
-    end = Fraction(0)
+    end = 0
     for event, number in zip(events, numbers, strict=False):
-        end += event.duration * 16
+        end += _thirds(*event[1:4])
         words = f"{number} {_name(event)}"
-        told.append(f"{words} {end}" if end.denominator == 1 else words)
+        told.append(words if end % 3 else f"{words} {end // 3}")
     return ", ".join(told)
 
 
 def beats_words(bar: Bar, events: Iterable[Event], beat: Fraction) -> str:
     """``"beat 1 is D 1, D 1, B 2, so 4; beats 2 and 3 are A 8"``: lengths, beat by beat."""
     told = []
+    whole = int(48 * beat)
     first = 1
     left = iter(events)
     for figure in bar.figures:
         written = list(islice(left, len(figure.values)))
-        length = sum([event.duration for event in written], Fraction(0))
-        last = first + int(length / beat) - 1
-        subject = {0: f"beat {first} is", 1: f"beats {first} and {last} are"}.get(
-            last - first, f"beats {first} to {last} are"
-        )
-        total = f", so {sixteenths(length)}" if len(written) > 1 else ""
+        length = sum([_thirds(*event[1:4]) for event in written])
+        last = first + length // whole - 1
+        subject = f"beat {first} is"
+        if last > first:
+            subject = f"beats {first} {'and' if last == first + 1 else 'to'} {last} are"
+        total = f", so {length // 3}" if len(written) > 1 else ""
         told.append(f"{subject} {_lengths(written)}{total}")
         first = last + 1
     return "; ".join(told)
@@ -57,14 +59,18 @@ def beats_words(bar: Bar, events: Iterable[Event], beat: Fraction) -> str:
 def _lengths(events: Iterable[Event]) -> str:
     told = []
     names: list[str] = []
-    length = Fraction(0)
     for event in events:
         names.append(_name(event))
-        length += event.duration * 16
         if len(names) == (event.tuplet or 1):
-            told.append(f"{' '.join(names)} {length}")
-            names, length = [], Fraction(0)
+            told.append(f"{' '.join(names)} {len(names) * _thirds(*event[1:4]) // 3}")
+            names = []
     return ", ".join(told)
+
+
+@cache
+def _thirds(value: int, dots: int, tuplet: int) -> int:
+    """A length in thirds of a sixteenth, which is what a note of a triplet is made of."""
+    return int(Value(value, dots, tuplet).length * 48)
 
 
 def _name(event: Event) -> str:

@@ -117,18 +117,14 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     score = Score(
         tuple(events(bar, places, draw) for bar in ordered), 0, clef, bars_per_system=2
     )
-    at = next(place for place, bar in enumerate(ordered) if _tells(bar, public.cells))
+    shared = _shared(meter) if _RIVALS.get(meter) in public.cells else frozenset()
+    at = next(place for place, bar in enumerate(ordered) if bar.text not in shared)
     beat = beat_length(meter)
     return Composition(
         Written("meter", score),
         f"In sixteenths, bar {at + 1}: {beats_words(ordered[at], score.bars[at], beat)}. "
         f"{bar_length(meter) / beat} beats of {sixteenths(beat)} are {meter[0]}/{meter[1]}.",
     )
-
-
-def _tells(bar: Bar, meters: Iterable[Any]) -> bool:
-    """Whether the bar fits one of the meters alone."""
-    return sum([fits(bar.lengths, meter) for meter in meters]) == 1
 
 
 def steps(data: tuple[Any, ...], config: Config) -> dict[str, int]:
