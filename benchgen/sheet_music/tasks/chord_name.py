@@ -17,7 +17,7 @@ from benchgen.problem import Problem
 from benchgen.seeding import Draw
 from benchgen.sheet_music.reading import read_accented
 from benchgen.sheet_music.score import Score, Written, score_of
-from benchgen.sheet_music.theory.chord import SEVENTHS, TRIADS, name_chord, spell, stack_words
+from benchgen.sheet_music.theory.chord import SEVENTHS, TRIADS, name_chord, spell, thirds_words
 from benchgen.sheet_music.theory.pitch import (
     Spelling,
     note_words,
@@ -121,8 +121,8 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
     return Composition(
         Written("chord_name", Score((bar,), fifths, clef)),
-        f"{signature_words(fifths)} From low to high the chord is {named}. Stacked in thirds it is "
-        f"{stack_words(root, kind)}: {root_words(*root)} {kind}.",
+        f"{signature_words(fifths)} From low to high the chord is {named}. Stacked in thirds, with "
+        f"semitones above C, it is {thirds_words(root, kind)}: {root_words(*root)} {kind}.",
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling, note_words
+from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling, note_words, pitch_class
 
 TRIADS = {
     "major": (0, 4, 7),
@@ -46,14 +46,24 @@ def spell(root: Spelling, kind: str) -> tuple[Spelling, ...]:
 
 
 def stack_words(root: Spelling, kind: str) -> str:
-    """``"C natural, E flat, G natural, a minor third, then a major third"``."""
+    """``"C natural, E flat, G natural"``: the members, root first."""
+    return ", ".join(note_words(*member) for member in spell(root, kind))
+
+
+def thirds_words(root: Spelling, kind: str) -> str:
+    """``"C natural 0, E flat 3, G natural 7: 3, a minor third, then 4, a major third"``.
+
+    The number of a note is that of its semitones above C.
+    """
     sizes = KINDS[kind]
+    members = ", ".join(
+        f"{note_words(*member)} {pitch_class(member)}" for member in spell(root, kind)
+    )
     thirds = (
-        f"a {'major' if high - low == 4 else 'minor'} third"
+        f"{high - low}, a {'major' if high - low == 4 else 'minor'} third"
         for low, high in zip(sizes, sizes[1:], strict=False)
     )
-    members = ", ".join(note_words(*member) for member in spell(root, kind))
-    return f"{members}, {', then '.join(thirds)}"
+    return f"{members}: {', then '.join(thirds)}"
 
 
 def name_chord(tones: Iterable[Spelling]) -> tuple[Spelling, str] | None:

@@ -12,7 +12,14 @@ from music21 import key as m21key
 from music21 import pitch as m21pitch
 from music21 import scale as m21scale
 
-from benchgen.sheet_music.theory.chord import KINDS, SEVENTHS, name_chord, spell, stack_words
+from benchgen.sheet_music.theory.chord import (
+    KINDS,
+    SEVENTHS,
+    name_chord,
+    spell,
+    stack_words,
+    thirds_words,
+)
 from benchgen.sheet_music.theory.interval import (
     NUMBERS,
     count_words,
@@ -164,12 +171,15 @@ def test_chords_agree_with_music21() -> None:
         if check:
             assert getattr(theirs, check)(), (step, alter, kind)
         if all(abs(a) <= 1 for _, a in tones):
-            parts = stack_words((step, alter), kind).split(", ")
-            assert parts[: len(tones)] == [note_words(*tone) for tone in tones]
-            thirds = parts[len(tones) :]
-            for said, (low, high) in zip(thirds, pairwise(theirs.pitches), strict=True):
-                name = m21interval.Interval(low, high).niceName.lower()
-                assert said.removeprefix("then ") == f"a {name}"
+            named = [note_words(*tone) for tone in tones]
+            assert stack_words((step, alter), kind) == ", ".join(named)
+            members, thirds = thirds_words((step, alter), kind).split(": ")
+            classes = [pitch.pitchClass for pitch in theirs.pitches]
+            assert members.split(", ") == list(map("{} {}".format, named, classes))
+            pairs = pairwise(theirs.pitches)
+            for said, (low, high) in zip(thirds.split(", then "), pairs, strict=True):
+                third = m21interval.Interval(low, high)
+                assert said == f"{third.semitones}, a {third.niceName.lower()}"
         for turn in range(len(tones)):
             assert name_chord(tones[turn:] + tones[:turn]) == ((step, alter), kind)
 
