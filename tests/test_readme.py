@@ -57,4 +57,6 @@ def test_the_item_shown_is_the_item_made() -> None:
     problem = tasks.make("sheet_music/chord_root", split="test", seed=7, index=2, level=3)
     assert problem.text().strip() in README
     assert f"key: {problem.target} ({problem.answer})" in README
+    assert problem.solution is not None
+    assert problem.solution in README.replace("\n", " ")
     assert problem.images()[0] == (Path(__file__).parents[1] / "docs/problem.png").read_bytes()
