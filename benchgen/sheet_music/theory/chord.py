@@ -12,7 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from benchgen.sheet_music.theory.pitch import STEP_SEMITONES, Spelling, note_words, pitch_class
+from benchgen.sheet_music.theory.pitch import (
+    LETTERS,
+    STEP_SEMITONES,
+    Spelling,
+    note_words,
+    pitch_class,
+)
 
 TRIADS = {
     "major": (0, 4, 7),
@@ -64,6 +70,29 @@ def thirds_words(root: Spelling, kind: str) -> str:
         for low, high in zip(sizes, sizes[1:], strict=False)
     )
     return f"{members}: {', then '.join(thirds)}"
+
+
+def missing_words(root: Spelling, kind: str, gone: int) -> str:
+    """How the member ``gone`` is found from the root: its letter, then its sign.
+
+    ``"Thirds on E are E, G, B, so G, the third, is missing. In a minor chord it stands 3 semitones
+    above the root. E flat is 3 above C, and 3 more are 6. G natural is 7, 1 too high: G flat"``.
+    """
+    members = spell(root, kind)
+    step, alter = members[gone]
+    letters = ", ".join(LETTERS[letter] for letter, _ in members)
+    size = KINDS[kind][gone]
+    start = pitch_class(root)
+    end = start + size
+    wrapped = f", or {end - 12}" if end > 11 else ""
+    off = f"{abs(alter)} too {'low' if alter > 0 else 'high'}" if alter else "which it is"
+    article = "an" if kind[0] in "a" else "a"
+    return (
+        f"Thirds on {LETTERS[root[0]]} are {letters}, so {LETTERS[step]}, the {MEMBERS[gone]}, is "
+        f"missing. In {article} {kind} chord it stands {size} semitones above the root. "
+        f"{note_words(*root)} is {start} above C, and {size} more are {end}{wrapped}. "
+        f"{LETTERS[step]} natural is {STEP_SEMITONES[step]}, {off}: {note_words(step, alter)}"
+    )
 
 
 def name_chord(tones: Iterable[Spelling]) -> tuple[Spelling, str] | None:

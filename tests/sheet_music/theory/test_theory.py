@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from itertools import pairwise, product
 
@@ -15,6 +16,7 @@ from music21 import scale as m21scale
 from benchgen.sheet_music.theory.chord import (
     KINDS,
     SEVENTHS,
+    missing_words,
     name_chord,
     spell,
     stack_words,
@@ -182,6 +184,38 @@ def test_chords_agree_with_music21() -> None:
                 assert said == f"{third.semitones}, a {third.niceName.lower()}"
         for turn in range(len(tones)):
             assert name_chord(tones[turn:] + tones[:turn]) == ((step, alter), kind)
+
+
+def test_a_missing_member_is_found_where_music21_has_it() -> None:
+    signs = {-2: "2 too high", -1: "1 too high", 0: "which it is", 1: "1 too low", 2: "2 too low"}
+    for step, alter, kind in product(range(7), (-2, -1, 0, 1, 2), KINDS):
+        tones = spell((step, alter), kind)
+        if any(abs(a) > 2 for _, a in tones):
+            continue
+        chord = [_m21(28 + step + 2 * i, a) for i, (_, a) in enumerate(tones)]
+        for gone in range(1, len(tones)):
+            found = re.fullmatch(
+                r"Thirds on (.) are (.*), so (.), the (.*), is missing\. In an? (.*) chord it "
+                r"stands (\d+) semitones above the root\. (.*) is (\d+) above C, and (\d+) more "
+                r"are (\d+)(?:, or (\d+))?\. (.) natural is (\d+), (.*): (.*)",
+                missing_words((step, alter), kind, gone),
+            )
+            assert found is not None, missing_words((step, alter), kind, gone)
+            (
+                on, letters, letter, member, named, size, root, start, more, end, wrapped,
+                bare, natural, off, answer,
+            ) = found.groups()  # fmt: skip
+            theirs = m21interval.Interval(chord[0], chord[gone])
+            assert letters.split(", ") == [pitch.step for pitch in chord]
+            assert (on, letter, bare) == (chord[0].step, chord[gone].step, chord[gone].step)
+            assert (root, answer) == (note_words(step, alter), note_words(*tones[gone]))
+            assert (named, member) == (kind, theirs.generic.niceName.lower())
+            assert int(size) == int(more) == theirs.semitones
+            assert int(start) == chord[0].pitchClass
+            assert int(end) == int(start) + int(size)
+            assert int(wrapped or end) == chord[gone].pitchClass
+            assert int(natural) == m21pitch.Pitch(chord[gone].step).pitchClass
+            assert off == signs[int(chord[gone].alter)]
 
 
 def test_double_accidentals_of_chords_are_kept() -> None:
