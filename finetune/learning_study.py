@@ -112,7 +112,7 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         suite=study.suite, tasks=study.tasks, levels=study.levels, prompts=study.prompts,
         samples=study.samples, learning_rate=study.rl_rate, warmup=5, decay="linear",
         validation=data["validation"], validate_every=10, save_every=10,
-        # Replies are short: of rows that hold more of them, most is masked.
+        # Short replies: a longer row would hold more of them, and be masked for the most part.
         micro_tokens=1024,
     )  # fmt: skip
     with _asking(study, data, out, tell) as ask:

@@ -9,12 +9,12 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 from itertools import islice
 
-from benchgen.sheet_music.rhythm import Bar, Value
+from benchgen.sheet_music.rhythm import Bar
 from benchgen.sheet_music.score import Event
 
 
@@ -23,14 +23,14 @@ def sixteenths(length: Fraction) -> str:
     return str(length * 16)
 
 
-def sums_words(events: Iterable[Event], numbers: Iterator[int]) -> str:
-    """``"3 D 2, 4 E 4, 5 F 8"``: every note's number and letter, and where it ends.
+def sums_words(events: Iterable[Event], first: int) -> str:
+    """``"3 D 2, 4 E 4, 5 F 8"``: every note's number, from ``first``, its letter, where it ends.
 
     Ends are counted from the first of the events, in sixteenths; within a triplet none is told.
     """
     told = []
     end = 0
-    for event, number in zip(events, numbers, strict=False):
+    for number, event in enumerate(events, start=first):
         end += _thirds(*event[1:4])
         words = f"{number} {_name(event)}"
         told.append(words if end % 3 else f"{words} {end // 3}")
@@ -70,7 +70,7 @@ def _lengths(events: Iterable[Event]) -> str:
 @cache
 def _thirds(value: int, dots: int, tuplet: int) -> int:
     """A length in thirds of a sixteenth, which is what a note of a triplet is made of."""
-    return int(Value(value, dots, tuplet).length * 48)
+    return int(Event((), value, dots, tuplet).duration * 48)
 
 
 def _name(event: Event) -> str:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from benchgen.sheet_music.theory.pitch import Spelling, signature
+from benchgen.sheet_music.theory.pitch import Spelling, note_words, signature
+from benchgen.sheet_music.theory.scale import signature_words
 from benchgen.sheet_music.writing import CARRIED, Tone, manners
 
 ROOT_POSITION = ((0, 1, 2), (0, 2, 1), (0, 1, 2, 0), (0, 2, 0, 1), (0, 1, 2, 1), (0, 2, 1, 2))
@@ -56,3 +57,9 @@ def writings(
 def lift(tones: Sequence[Tone], octaves: int) -> tuple[Tone, ...]:
     """The tones moved by whole octaves."""
     return tuple([tone.raised(octaves) for tone in tones])
+
+
+def chord_words(tones: Sequence[Tone], fifths: int) -> str:
+    """``"The signature, ... From low to high the chord is C natural, E flat, G natural."``."""
+    named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
+    return f"{signature_words(fifths)} From low to high the chord is {named}."

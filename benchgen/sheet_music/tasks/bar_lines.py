@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import accumulate, count, permutations, product
+from itertools import accumulate, permutations, product
 from math import prod
 from typing import Any
 
@@ -61,8 +61,8 @@ class Config:
 
 
 @cache
-def _counted(meter: Meter, kind: str, notes: int) -> tuple[Bar, ...]:
-    return tuple(bar for bar in bars(meter, kind) if len(bar.values) == notes)
+def _counted(meter: Meter, kind: str, count: int) -> tuple[Bar, ...]:
+    return tuple(bar for bar in bars(meter, kind) if len(bar.values) == count)
 
 
 @cache
@@ -73,7 +73,7 @@ def _spaces(
     found = []
     for meter, last, kinds in product(config.meters, _COUNTS, config.kinds):
         choices = tuple(
-            _counted(meter, kind, notes) for kind, notes in zip(kinds, (*cell, last), strict=True)
+            _counted(meter, kind, count) for kind, count in zip(kinds, (*cell, last), strict=True)
         )
         size = prod(map(len, choices))
         # Where every bar has as many notes as the meter has beats, counting would do.
@@ -119,8 +119,8 @@ def unrank(config: Config, cell: Cell, rank: int) -> Reading:
     """Four bars that run together."""
     ends = _ends(config, cell)
     at = bisect_right(ends, rank)
-    scores, meter, choices = _spaces(config, cell)[at]
-    rank -= ends[at] - scores
+    count, meter, choices = _spaces(config, cell)[at]
+    rank -= ends[at] - count
     chosen = []
     for known in choices:
         rank, place = divmod(rank, len(known))
@@ -137,8 +137,10 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     written = [events(bar, places, draw) for bar in chosen]
     run = tuple(event for bar in written for event in bar)
     first, middle, last = cell[0], cell[0] + cell[1], sum(cell)
-    numbers = count(1)
-    counted = " ".join([f"{sums_words(bar, numbers)}, a bar." for bar in written[:-1]])
+    starts = (1, first + 1, middle + 1)
+    counted = " ".join(
+        [f"{sums_words(bar, start)}, a bar." for bar, start in zip(written, starts, strict=False)]
+    )
     return Composition(
         Written("bar_lines", Score((run,), 0, clef, meter)),
         f"A bar of {meter[0]}/{meter[1]} has {sixteenths(bar_length(meter))} sixteenths. "
@@ -166,12 +168,12 @@ def ignoring(problem: Problem, step: str) -> str | None:
     full = Fraction(score.meter[0], 4) if step == "unit" else bar_length(score.meter)
     lines = []
     filled = Fraction(0)
-    for number, event in enumerate(score.bars[0], start=1):
+    for count, event in enumerate(score.bars[0], start=1):
         filled += Fraction(1, 4) if step == "value" else misread_length(event, step)
         if filled > full:
             return None
         if filled == full:
-            lines.append(number)
+            lines.append(count)
             filled = Fraction(0)
     if len(lines) != 4 or filled:
         return None

@@ -21,8 +21,7 @@ from benchgen.sheet_music.reading import read_accented
 from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.theory.chord import SEVENTHS, TRIADS, missing_words, spell
 from benchgen.sheet_music.theory.pitch import LETTERS, note_words
-from benchgen.sheet_music.theory.scale import signature_words
-from benchgen.sheet_music.voicing import lift, stack, writings
+from benchgen.sheet_music.voicing import chord_words, lift, stack, writings
 from benchgen.sheet_music.writing import CARRIED, Tone, bar_around, matters, on_staff
 from benchgen.task import Task
 
@@ -79,7 +78,7 @@ def contents(config: Config) -> Iterator[tuple[Hashable, Reading]]:
                             Reading(
                                 canonical=f"{fifths} {kind} {written}",
                                 fact=f"{root} {kind} {gone}",
-                                data=(fifths, written, kind, gone, tones[gone]),
+                                data=(fifths, written, kind, gone),
                             ),
                         )
 
@@ -120,15 +119,13 @@ def publics(config: Config, known: frozenset[Hashable]) -> Iterable[Public]:
 
 def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -> Composition:
     """The chord in a bar with its giver and two notes that decide nothing."""
-    fifths, tones, kind, gone, _ = data
+    fifths, tones, kind, gone = data
     clef, octaves = on_staff(tones[0].place, tones[-1].place, config.level, draw)
     bar = bar_around((lift(tones, octaves),), 2, clef, draw, above=kind)
-    named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
     root = (tones[0].place % 7, tones[0].alter)
     return Composition(
         Written("chord_completion", Score((bar,), fifths, clef)),
-        f"{signature_words(fifths)} From low to high the chord is {named}. "
-        f"{missing_words(root, kind, gone)}.",
+        f"{chord_words(tones, fifths)} {missing_words(root, kind, gone)}.",
     )
 
 

@@ -20,16 +20,15 @@ from benchgen.sheet_music.score import Score, Written, score_of
 from benchgen.sheet_music.theory.chord import SEVENTHS, TRIADS, name_chord, spell, thirds_words
 from benchgen.sheet_music.theory.pitch import (
     Spelling,
-    note_words,
     pitch_class,
     root_words,
 )
-from benchgen.sheet_music.theory.scale import signature_words
 from benchgen.sheet_music.voicing import (
     INVERTED_SEVENTHS,
     INVERTED_TRIADS,
     ROOT_POSITION,
     ROOTS,
+    chord_words,
     lift,
     stack,
     writings,
@@ -118,11 +117,10 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     fifths, tones, root, kind = data
     clef, octaves = on_staff(tones[0].place, tones[-1].place, config.level, draw)
     bar = bar_around((lift(tones, octaves),), 2, clef, draw)
-    named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
     return Composition(
         Written("chord_name", Score((bar,), fifths, clef)),
-        f"{signature_words(fifths)} From low to high the chord is {named}. Stacked in thirds, with "
-        f"semitones above C, it is {thirds_words(root, kind)}: {root_words(*root)} {kind}.",
+        f"{chord_words(tones, fifths)} Stacked in thirds, with semitones above C, it is "
+        f"{thirds_words(root, kind)}: {root_words(*root)} {kind}.",
     )
 
 

@@ -26,8 +26,7 @@ from benchgen.sheet_music.theory.pitch import (
     note_words,
     signature,
 )
-from benchgen.sheet_music.theory.scale import signature_words
-from benchgen.sheet_music.voicing import lift, stack, writings
+from benchgen.sheet_music.voicing import chord_words, lift, stack, writings
 from benchgen.sheet_music.writing import CARRIED, Tone, bar_around, matters, on_staff
 from benchgen.task import Task
 
@@ -97,11 +96,10 @@ def compose(data: tuple[Any, ...], public: Public, config: Config, draw: Draw) -
     fifths, tones, root, kind = data
     clef, octaves = on_staff(tones[0].place, tones[-1].place, config.level, draw)
     bar = bar_around((lift(tones, octaves),), 2, clef, draw)
-    named = ", ".join(note_words(tone.place % 7, tone.alter) for tone in tones)
     return Composition(
         Written("chord_root", Score((bar,), fifths, clef)),
-        f"{signature_words(fifths)} From low to high the chord is {named}. Stacked in thirds it is "
-        f"{stack_words(root, kind)}: its root is {note_words(*root)}.",
+        f"{chord_words(tones, fifths)} Stacked in thirds it is {stack_words(root, kind)}: its root "
+        f"is {note_words(*root)}.",
     )
 
 

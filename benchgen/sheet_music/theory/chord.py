@@ -86,7 +86,7 @@ def missing_words(root: Spelling, kind: str, gone: int) -> str:
     end = start + size
     wrapped = f", or {end - 12}" if end > 11 else ""
     off = f"{abs(alter)} too {'low' if alter > 0 else 'high'}" if alter else "which it is"
-    article = "an" if kind[0] in "a" else "a"
+    article = "an" if kind.startswith("a") else "a"
     return (
         f"Thirds on {LETTERS[root[0]]} are {letters}, so {LETTERS[step]}, the {MEMBERS[gone]}, is "
         f"missing. In {article} {kind} chord it stands {size} semitones above the root. "
