@@ -1,6 +1,7 @@
 """Worked solutions that read and count: what they read, count and sign agrees with music21."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -10,6 +11,9 @@ from music21 import key as m21key
 from music21 import pitch as m21pitch
 
 from benchgen.problem import Problem
+from benchgen.sheet_music.proof.abc_reader import read_abc
+from benchgen.sheet_music.proof.fault import Fault
+from benchgen.sheet_music.proof.judges.rhythm import judge_meter
 from benchgen.sheet_music.score import Note, score_of
 from benchgen.task import make
 
@@ -175,6 +179,17 @@ def test_bar_lines_are_counted_where_music21_hears_them(level: int) -> None:
         assert found.group(7) == problem.answer
 
 
+def fits_alone(problem: Problem, bar: int, meter: str) -> bool:
+    """Whether the second engine finds one bar, the others unseen, beyond dispute in a meter."""
+    written = read_abc(problem.text())
+    alone = replace(written, bars=(written.bars[bar - 1],))
+    try:
+        return judge_meter(problem.question, [meter], alone) == [True]
+    except Fault as fault:
+        assert "can be disputed" in str(fault)
+        return False
+
+
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_beats_of_a_bar_are_those_that_music21_hears(level: int) -> None:
     for problem in items("meter", level):
@@ -183,6 +198,9 @@ def test_beats_of_a_bar_are_those_that_music21_hears(level: int) -> None:
         )
         assert found is not None, _of(problem)
         at, beats, size, answer = found.group(1, 3, 4, 5)
+        assert problem.options is not None
+        fitting = [option for option in problem.options if fits_alone(problem, int(at), option)]
+        assert fitting == [answer], "the bar that is told could be another meter's"
         left = heard(problem)[int(at) - 1]
         number = 0
         for words in found.group(2).split("; "):
