@@ -70,33 +70,28 @@ def test_a_study_that_was_cut_goes_on_and_comes_to_the_same_table(
         run_study(dataclasses.replace(study, seed=1), tmp_path / "cut")
 
 
-def test_the_cold_start_is_the_first_that_is_right_often_enough(
+def test_the_cold_start_is_the_best_that_leaves_something_to_reinforcement(
     tmp_path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = run_study(study, tmp_path / "first")
-    assert found["sft_steps"] == 1
-    assert not (tmp_path / "first" / "runs" / "validation-2").exists()
-    evaluate = learning_study.evaluate
+    assert found["sft_steps"] == 1, "of equals the one with fewer steps"
+    shares = {"validation-1": 0.45, "validation-2": 0.5, "validation-3": 0.75}
 
-    def later(data: Any, out: Path, **named: Any) -> Any:
-        ended = evaluate(data, out, **named)
-        if out.name == "validation-2":
-            monkeypatch.setattr(learning_study, "read_run", right_half_the_time)
-        return ended
-
-    def right_half_the_time(path: Path) -> Any:
+    def so_good(path: Path) -> Any:
         run = read_run(path)
-        if path.name != "validation-2":
+        if path.name not in shares:
             return run
-        overall = dataclasses.replace(run.metrics.overall, accuracy=0.5)
+        overall = dataclasses.replace(run.metrics.overall, accuracy=shares[path.name])
         return dataclasses.replace(run, metrics=dataclasses.replace(run.metrics, overall=overall))
 
-    monkeypatch.setattr(learning_study, "evaluate", later)
-    found = run_study(dataclasses.replace(study, enough=0.4), tmp_path / "second")
+    monkeypatch.setattr(learning_study, "read_run", so_good)
+    longer = dataclasses.replace(study, sft_steps=(1, 2, 3, 4), enough=0.4, too_much=0.6)
+    found = run_study(longer, tmp_path / "second")
     assert found["sft_steps"] == 2
+    assert not (tmp_path / "second" / "runs" / "validation-4").exists()
     control, cold = (tmp_path / "second" / name for name in ("format", "sft"))
     assert {path.name for path in control.glob("checkpoint-*")} == {"checkpoint-00000002"}
-    assert len((cold / "metrics.jsonl").read_text().splitlines()) == 2
+    assert len((cold / "metrics.jsonl").read_text().splitlines()) == 3
     began = json.loads((tmp_path / "second" / "rl" / "config.json").read_text())
     assert began["model"].endswith("sft/checkpoint-00000002")
 
@@ -119,12 +114,15 @@ def test_a_study_in_bfloat16_trains_and_asks_in_it(
         assert config["autocast"] is True
 
 
-@pytest.mark.parametrize(("enough", "too_much", "steps"), [(1.0, 1.0, 2), (-2.0, -1.0, 1)])
+@pytest.mark.parametrize(
+    ("enough", "too_much", "asked"),
+    [(1.0, 1.0, "0% after 1, 0% after 2 steps"), (-2.0, -1.0, "0% after 1 steps")],
+)
 def test_a_cold_start_outside_its_bounds_is_said(
-    tmp_path: Path, study: Study, enough: float, too_much: float, steps: int
+    tmp_path: Path, study: Study, enough: float, too_much: float, asked: str
 ) -> None:
     outside = dataclasses.replace(study, enough=enough, too_much=too_much)
-    with pytest.raises(InputError, match=f"{steps} steps of imitation get 0% right, which is not"):
+    with pytest.raises(InputError, match=f"no imitation is right on .*: {asked}$"):
         run_study(outside, tmp_path / "out")
 
 
