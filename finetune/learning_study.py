@@ -57,10 +57,10 @@ class Study:
     """What is studied; ``tasks`` at ``levels``, trained as one mix.
 
     Imitation takes steps of ``batch`` examples, with an option's letter or words ``boxed``. After
-    each of ``sft_steps``, until one is right on more than ``too_much`` of the validation set, the
-    checkpoint is asked; the cold start is the best that is right on ``enough``. Reinforcement
-    takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies, and trains an adapter of
-    ``lora_rank`` (0: all weights). Once warm, the rate of imitation stays, and that of
+    each of ``sft_steps`` the checkpoint is asked the validation set, until one is right on more
+    than ``too_much``; of those before it the best is the cold start, if right on ``enough``.
+    Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies, and trains an
+    adapter of ``lora_rank`` (0: all weights). Once warm, the rate of imitation stays, and that of
     reinforcement falls.
     Test and validation items are counted by class, those of imitation in all; with each come its
     twins, which are items as well. With ``autocast`` all of it computes in bfloat16, over weights
@@ -113,9 +113,8 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
     rl = _train(
         study, out / "rl", tell, study.objective, model=str(cold), steps=study.rl_steps,
         suite=study.suite, tasks=study.tasks, levels=study.levels, prompts=study.prompts,
-        samples=study.samples, learning_rate=study.rl_rate, lora_rank=study.lora_rank, warmup=5,
-        decay="linear",
-        validation=data["validation"], validate_every=10, save_every=10,
+        samples=study.samples, lora_rank=study.lora_rank, learning_rate=study.rl_rate, warmup=5,
+        decay="linear", validation=data["validation"], validate_every=10, save_every=10,
         # Short replies: a longer row would hold more of them, and be masked for the most part.
         micro_tokens=1024,
     )  # fmt: skip
@@ -245,7 +244,8 @@ def _cold_start(study: Study, data: dict[str, str], out: Path, ask: Ask, tell: T
     if not among:
         shares = ", ".join(f"{share:.0%} after {steps}" for steps, share in right.items())
         raise InputError(
-            f"no imitation is right on {study.enough:.0%} to {study.too_much:.0%}: {shares} steps"
+            f"no imitation is right on {study.enough:.0%} to {study.too_much:.0%} of the "
+            f"validation set: {shares} steps"
         )
     return max(among, key=right.__getitem__)
 

@@ -94,6 +94,7 @@ def test_the_cold_start_is_the_best_that_leaves_something_to_reinforcement(
     assert len((cold / "metrics.jsonl").read_text().splitlines()) == 3
     began = json.loads((tmp_path / "second" / "rl" / "config.json").read_text())
     assert began["model"].endswith("sft/checkpoint-00000002")
+    assert began["lora_rank"] == study.lora_rank > 0
 
 
 def test_a_study_in_bfloat16_trains_and_asks_in_it(
