@@ -204,6 +204,10 @@ def _sft(job: Job, optimization: Optimization, course: Course) -> Begin:
         raise InputError(f"--replies is {', '.join(REPLIES)}, not {job.replies!r}")
     if job.boxed not in BOXES:
         raise InputError(f"--boxed is {' or '.join(BOXES)}, not {job.boxed!r}")
+    if not 0 < job.worked <= 1:
+        raise InputError(f"--worked is a share above 0 and up to 1, not {job.worked}")
+    if job.replies != "solution" and job.is_given("worked"):
+        raise InputError(f"--replies {job.replies} shows no solutions: --worked would do nothing")
     if job.batch < 1:
         raise InputError(f"a step takes an example or more, not {job.batch}")
 
@@ -212,8 +216,9 @@ def _sft(job: Job, optimization: Optimization, course: Course) -> Begin:
     ) -> Trained:
         assert job.data is not None
         examples, longer = read_examples(
-            Path(job.data), policy, modality=job.modality, replies=job.replies, boxed=job.boxed
-        )
+            Path(job.data), policy, modality=job.modality, replies=job.replies, boxed=job.boxed,
+            worked=job.worked,
+        )  # fmt: skip
         if longer:
             print(f"{longer} examples are longer than the context: left out", file=sys.stderr)
         return imitate(policy, examples, out, optimization, course, job.batch, progress, ranks)

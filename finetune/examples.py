@@ -6,6 +6,9 @@ Conventions
   reply is the assistant's turn as the chat template writes it, up to the token that ends it.
 * ``solution`` imitates the worked solution and the box, ``answer`` the box alone. ``format``
   is a control: the box with an option drawn by a hash, so that only the form can be learned.
+* Of solutions only the share ``worked`` may be shown, drawn by a hash; the other problems have the
+  box alone. A model that imitates both samples both, so that rewards can teach it where working
+  out pays (Zhang et al., "AdaptThink", 2025).
 * A box holds an option's ``letter``, or its ``words``, which the score takes as well. To find the
   letter that stands before some words is a skill of its own, which small models lack for long.
 """
@@ -32,7 +35,13 @@ BOXES = ("letter", "words")
 
 
 def read_examples(
-    data: Path, policy: Policy, *, modality: str, replies: str, boxed: str = "letter"
+    data: Path,
+    policy: Policy,
+    *,
+    modality: str,
+    replies: str,
+    boxed: str = "letter",
+    worked: float = 1.0,
 ) -> tuple[list[Trajectory], int]:
     """The dataset's problems as trajectories, in its order, and how many were left out.
 
@@ -50,7 +59,7 @@ def read_examples(
         raise InputError(f"a box holds {' or '.join(BOXES)}, not {boxed!r}")
     if modality != "text" and policy.reader is None:
         raise InputError(f"the policy takes no pictures: its modality is text, not {modality!r}")
-    made = list(examples(read_questions(data, modality), policy, replies, boxed))
+    made = list(examples(read_questions(data, modality), policy, replies, boxed, worked))
     config = policy.model.config.get_text_config()
     longest = getattr(config, "max_position_embeddings", None) or sys.maxsize
     short = [t for t in made if len(t.prompt) + len(t.reply) <= longest]
@@ -60,11 +69,15 @@ def read_examples(
 
 
 def examples(
-    questions: Iterable[Question], policy: Policy, replies: str, boxed: str = "letter"
+    questions: Iterable[Question],
+    policy: Policy,
+    replies: str,
+    boxed: str = "letter",
+    worked: float = 1.0,
 ) -> Iterator[Trajectory]:
     """Each question with the reply to imitate."""
     for question in questions:
-        reply = imitated(question.problem, replies, boxed)
+        reply = imitated(question.problem, replies, boxed, worked)
         yield trajectory(
             policy.tokenizer,
             list(question.messages),
@@ -117,7 +130,9 @@ def trajectory(
     return Trajectory(shown, tuple(said), pictures=pictures)
 
 
-def imitated(problem: Problem, replies: str, boxed: str = "letter") -> str:
+def imitated(
+    problem: Problem, replies: str, boxed: str = "letter", worked: float = 1.0
+) -> str:
     """The reply to a problem that is shown for imitation.
 
     Raises
@@ -126,16 +141,22 @@ def imitated(problem: Problem, replies: str, boxed: str = "letter") -> str:
         The problem has no options where one is to be named, or the score does not take the
         words of the right one.
     """
+    drawn = _draw(problem.id)
+    solution = problem.solution if replies == "solution" and drawn < worked * 2**64 else None
     if not problem.options:
         if replies == "format" or boxed == "words":
             raise InputError(f"{problem.id!r} has no options for a box to name one of")
-        return worked_answer(problem.solution if replies == "solution" else None, problem.target)
+        return worked_answer(solution, problem.target)
     place = LETTERS.index(problem.target)
     if replies == "format":
-        digest = hashlib.blake2b(problem.id.encode(), digest_size=8).digest()
-        place = int.from_bytes(digest) % len(problem.options)
+        place = drawn % len(problem.options)
     box = LETTERS[place] if boxed == "letter" else problem.options[place]
-    reply = worked_answer(problem.solution if replies == "solution" else None, box)
+    reply = worked_answer(solution, box)
     if replies != "format" and score(problem, Response(problem.id, reply)).value != 1.0:
         raise InputError(f"the score of {problem.id!r} does not take the words of its right option")
     return reply
+
+
+def _draw(name: str) -> int:
+    """A number below ``2**64``, the same for a name everywhere."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())

@@ -13,7 +13,9 @@ from benchgen.prompt import PROMPT_MODALITIES
 SFT = "sft"
 ENGINES = ("transformers", "vllm")
 
-OF_SFT = {"batch": "--batch", "replies": "--replies", "boxed": "--boxed"}
+OF_SFT = {
+    "batch": "--batch", "replies": "--replies", "boxed": "--boxed", "worked": "--worked",
+}  # fmt: skip
 OF_REWARDS = {
     "prompts": "--prompts", "samples": "-n", "temperature": "--temperature",
     "dynamic": "--dynamic", "updates": "--updates", "mini_batches": "--mini-batches",
@@ -56,6 +58,7 @@ class Job:
     batch: int = 8
     replies: str = "solution"
     boxed: str = "letter"
+    worked: float = 1.0
     prompts: int = 8
     samples: int = 8
     max_tokens: int = 256

@@ -3,8 +3,9 @@
 The study of one seed, on classes trained as one mix:
 
 1. the model is asked the test set as it is;
-2. imitation of worked solutions; the cold start is the best of its checkpoints that are right
-   often enough on the validation set, and not too often to leave anything to reinforcement;
+2. imitation of worked solutions, and of answers alone to the other problems; the cold start is
+   the best of its checkpoints that are right often enough on the validation set, and not too
+   often to leave anything to reinforcement;
 3. the control: as many steps of imitation of the form alone (``--replies format``);
 4. reinforcement from the cold start, on fresh items, rewarded by ``benchgen.score`` alone;
 5. the test set is asked of the control, of the cold start, and of the best checkpoint of 4.
@@ -56,9 +57,10 @@ Tell = Callable[[str], None]
 class Study:
     """What is studied; ``tasks`` at ``levels``, trained as one mix.
 
-    Imitation takes steps of ``batch`` examples, with an option's letter or words ``boxed``. After
-    each of ``sft_steps`` the checkpoint is asked the validation set, until one is right on more
-    than ``too_much``; of those before it the best is the cold start, if right on ``enough``.
+    Imitation takes steps of ``batch`` examples, of which the share ``worked`` has its solution,
+    with an option's letter or words ``boxed``. After each of ``sft_steps`` the checkpoint is asked
+    the validation set; the cold start is the best of those that are right on no less than
+    ``enough`` and no more than ``too_much``.
     Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies, and trains an
     adapter of ``lora_rank`` (0: all weights). Once warm, the rate of imitation stays, and that of
     reinforcement falls.
@@ -73,17 +75,18 @@ class Study:
     suite: str = "sheet_music"
     tasks: tuple[str, ...] = ("chord_root", "chord_completion")
     levels: tuple[int, ...] = (1,)
-    sft_steps: tuple[int, ...] = (40, 45, 50, 55, 60, 65, 70)
+    sft_steps: tuple[int, ...] = (100, 110, 120, 130, 140)
     batch: int = 8
+    worked: float = 0.4
     boxed: str = "words"
     sft_rate: float = 5e-4
-    enough: float = 0.5
-    too_much: float = 0.62
-    objective: str = "dapo"
-    rl_steps: int = 40
-    prompts: int = 8
+    enough: float = 0.45
+    too_much: float = 0.6
+    objective: str = "grpo"
+    rl_steps: int = 30
+    prompts: int = 16
     samples: int = 8
-    rl_rate: float = 1.5e-4
+    rl_rate: float = 3e-4
     lora_rank: int = 16
     max_tokens: int = 160
     test_items: int = 400
@@ -107,7 +110,7 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         start = ask("start", "test", study.model)
         steps = _cold_start(study, data, out, ask, tell)
         cold = checkpoint_path(out / "sft", steps)
-        control = _imitate(study, "format", "format", steps, data["sft"], out, tell)
+        control = _imitate(study, "format", steps, data["sft"], out, tell, replies="format")
         form = ask("format", "test", str(control))
         before = ask("sft", "test", str(cold))
     rl = _train(
@@ -235,11 +238,9 @@ def _cold_start(study: Study, data: dict[str, str], out: Path, ask: Ask, tell: T
     """After how many steps of imitation reinforcement begins."""
     right: dict[int, float] = {}
     for steps in study.sft_steps:
-        cold = _imitate(study, "sft", "solution", steps, data["sft"], out, tell)
+        cold = _imitate(study, "sft", steps, data["sft"], out, tell, worked=study.worked)
         run = ask(f"validation-{steps}", "validation", str(cold))
         right[steps] = run.metrics.overall.accuracy or 0.0
-        if right[steps] > study.too_much:
-            break
     among = [steps for steps, share in right.items() if study.enough <= share <= study.too_much]
     if not among:
         shares = ", ".join(f"{share:.0%} after {steps}" for steps, share in right.items())
@@ -251,14 +252,14 @@ def _cold_start(study: Study, data: dict[str, str], out: Path, ask: Ask, tell: T
 
 
 def _imitate(
-    study: Study, name: str, replies: str, steps: int, data: str, out: Path, tell: Tell
+    study: Study, name: str, steps: int, data: str, out: Path, tell: Tell, **shown: Any
 ) -> Path:
     """The checkpoint of a run of imitation after so many steps."""
     checkpoint = checkpoint_path(out / name, steps)
     if not checkpoint.exists():
         _train(
-            study, out / name, tell, SFT, replies=replies, data=data, steps=steps,
-            batch=study.batch, boxed=study.boxed, learning_rate=study.sft_rate, warmup=10, keep=0,
+            study, out / name, tell, SFT, data=data, steps=steps, batch=study.batch,
+            boxed=study.boxed, learning_rate=study.sft_rate, warmup=10, keep=0, **shown,
         )  # fmt: skip
     return checkpoint
 

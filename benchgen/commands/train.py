@@ -42,6 +42,9 @@ def train(
     batch: Annotated[int, typer.Option(help="sft: examples a step.")] = 8,
     replies: Annotated[str, typer.Option(help="sft: solution, answer, or format.")] = "solution",
     boxed: Annotated[str, typer.Option(help="sft: an option's letter, or its words.")] = "letter",
+    worked: Annotated[
+        float, typer.Option(help="sft: share of solutions; the others get the answer alone.")
+    ] = 1.0,
     prompts: Annotated[int, typer.Option(help="Groups a step.")] = 8,
     samples: Annotated[int, typer.Option("-n", help="Replies a group.")] = 8,
     max_tokens: Annotated[int, typer.Option(help="The longest reply.")] = 256,
@@ -112,6 +115,7 @@ def train(
         batch=batch,
         replies=replies,
         boxed=boxed,
+        worked=worked,
         prompts=prompts,
         samples=samples,
         max_tokens=max_tokens,

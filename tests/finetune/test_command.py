@@ -116,6 +116,12 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--modality", "smell"], "--modality is text, image, both"),
         (["--objective", "sft", "--replies", "lies"], "--replies is solution, answer, format"),
         (["--objective", "sft", "--boxed", "air"], "--boxed is letter or words"),
+        (["--objective", "sft", "--worked", "0"], "--worked is a share above 0 and up to 1"),
+        (["--objective", "sft", "--worked", "40"], "--worked is a share above 0 and up to 1"),
+        (
+            ["--objective", "sft", "--replies", "answer", "--worked", "0.5"],
+            "--replies answer shows no solutions: --worked would do nothing",
+        ),
         (["--objective", "sft", "--prompts", "4"], "sft earns no rewards: --prompts would do"),
         (["--objective", "sft", "--reward", "form"], "sft earns no rewards: --reward would do"),
         (["--objective", "grpo", "--batch", "4"], "grpo imitates no examples: --batch would do"),

@@ -47,6 +47,19 @@ def test_a_control_that_knew_the_key_would_be_none() -> None:
     assert abs(share - 0.25) < 4 * (0.25 * 0.75 / places.total()) ** 0.5
 
 
+def test_no_more_than_the_share_of_solutions_is_shown() -> None:
+    shown: Counter[bool] = Counter()
+    for problem in problems(25):
+        reply = imitated(problem, "solution", "words", worked=0.3)
+        assert reply in {imitated(problem, kind, "words") for kind in ("solution", "answer")}
+        assert imitated(problem, "solution", worked=0.3).startswith(reply.partition("\\boxed")[0])
+        shown[reply.startswith("\\boxed")] += 1
+        if not reply.startswith("\\boxed"):
+            assert reply == imitated(problem, "solution", "words", worked=0.6), "a larger share"
+    share = shown[False] / shown.total()
+    assert abs(share - 0.3) < 4 * (0.3 * 0.7 / shown.total()) ** 0.5
+
+
 def test_words_that_the_score_does_not_take_are_not_imitated() -> None:
     problem = next(problems(1))
     assert problem.options is not None

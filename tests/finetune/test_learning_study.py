@@ -75,7 +75,9 @@ def test_the_cold_start_is_the_best_that_leaves_something_to_reinforcement(
 ) -> None:
     found = run_study(study, tmp_path / "first")
     assert found["sft_steps"] == 1, "of equals the one with fewer steps"
-    shares = {"validation-1": 0.45, "validation-2": 0.5, "validation-3": 0.75}
+    shares = {
+        "validation-1": 0.45, "validation-2": 0.5, "validation-3": 0.75, "validation-4": 0.48,
+    }  # fmt: skip
 
     def so_good(path: Path) -> Any:
         run = read_run(path)
@@ -88,10 +90,11 @@ def test_the_cold_start_is_the_best_that_leaves_something_to_reinforcement(
     longer = dataclasses.replace(study, sft_steps=(1, 2, 3, 4), enough=0.4, too_much=0.6)
     found = run_study(longer, tmp_path / "second")
     assert found["sft_steps"] == 2
-    assert not (tmp_path / "second" / "runs" / "validation-4").exists()
     control, cold = (tmp_path / "second" / name for name in ("format", "sft"))
     assert {path.name for path in control.glob("checkpoint-*")} == {"checkpoint-00000002"}
-    assert len((cold / "metrics.jsonl").read_text().splitlines()) == 3
+    assert len((cold / "metrics.jsonl").read_text().splitlines()) == 4
+    imitated = json.loads((cold / "config.json").read_text())
+    assert imitated["worked"] == study.worked < 1.0
     began = json.loads((tmp_path / "second" / "rl" / "config.json").read_text())
     assert began["model"].endswith("sft/checkpoint-00000002")
     assert began["lora_rank"] == study.lora_rank > 0
@@ -115,15 +118,12 @@ def test_a_study_in_bfloat16_trains_and_asks_in_it(
         assert config["autocast"] is True
 
 
-@pytest.mark.parametrize(
-    ("enough", "too_much", "asked"),
-    [(1.0, 1.0, "0% after 1, 0% after 2 steps"), (-2.0, -1.0, "0% after 1 steps")],
-)
+@pytest.mark.parametrize(("enough", "too_much"), [(1.0, 1.0), (-2.0, -1.0)])
 def test_a_cold_start_outside_its_bounds_is_said(
-    tmp_path: Path, study: Study, enough: float, too_much: float, asked: str
+    tmp_path: Path, study: Study, enough: float, too_much: float
 ) -> None:
     outside = dataclasses.replace(study, enough=enough, too_much=too_much)
-    with pytest.raises(InputError, match=f"no imitation is right on .*: {asked}$"):
+    with pytest.raises(InputError, match="is right on .*: 0% after 1, 0% after 2 steps$"):
         run_study(outside, tmp_path / "out")
 
 
