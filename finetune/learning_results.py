@@ -147,6 +147,14 @@ def table(studies: Sequence[Found]) -> Iterator[str]:
             cells.append(", ".join(f"{100 * part:.1f}" for part in parts))
         yield f"| {study.seed} | {' | '.join(cells)} |"
     yield ""
+    yield "Tokens a reply, mean of the same problems (an answer alone has some eight):"
+    yield ""
+    yield f"| seed | {' | '.join(STAGES.values())} |"
+    yield f"|---|{'---|' * len(STAGES)}"
+    for study in studies:
+        lengths = (f"{study.record['runs'][name]['tokens']:.0f}" for name in STAGES)
+        yield f"| {study.seed} | {' | '.join(lengths)} |"
+    yield ""
     yield "![Percent right by stage](stages.svg)"
     yield ""
     yield "The runs by rewards, step by step:"

@@ -144,7 +144,7 @@ def study_lines(found: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{name:7} {100 * run['accuracy']:5.1f} % ({100 * run['low']:.1f} to "
             f"{100 * run['high']:.1f}), unparsed {100 * run['unparsed']:.1f} %, truncated "
-            f"{100 * run['truncated']:.1f} %; {parts}"
+            f"{100 * run['truncated']:.1f} %, {run['tokens']:.0f} tokens a reply; {parts}"
         )
     for name in ("gain_over_floor", "part_of_reinforcement"):
         gain = found[name]
@@ -243,7 +243,7 @@ def _cold_start(study: Study, data: dict[str, str], out: Path, ask: Ask, tell: T
         right[steps] = run.metrics.overall.accuracy or 0.0
     among = [steps for steps, share in right.items() if study.enough <= share <= study.too_much]
     if not among:
-        shares = ", ".join(f"{share:.0%} after {steps}" for steps, share in right.items())
+        shares = ", ".join(f"{share:.1%} after {steps}" for steps, share in right.items())
         raise InputError(
             f"no imitation is right on {study.enough:.0%} to {study.too_much:.0%} of the "
             f"validation set: {shares} steps"
@@ -289,6 +289,7 @@ def _figures(run: RunRecord) -> dict[str, Any]:
         "high": whole.high,
         "unparsed": whole.share(Outcome.UNPARSED),
         "truncated": whole.share(Outcome.TRUNCATED),
+        "tokens": run.metrics.tokens.completion / whole.samples,
         "by_task": {task: part.accuracy for task, part in run.metrics.by_task.items()},
     }
 

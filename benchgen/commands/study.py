@@ -30,6 +30,12 @@ def study(
     if name == "results":
         from finetune.learning_results import write_results
 
+        changed = {
+            "--seed": seed != 0, "--model": model != "smollm2", "--engine": engine != "vllm",
+            "--autocast": autocast,
+        }  # fmt: skip
+        for option in filter(changed.get, changed):
+            raise InputError(f"results are of studies as they were run: {option} would do nothing")
         write_results(of or [], out)
         page = str(out / "learning.md")
         if json:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchgen.commands.options import Json
+from benchgen.commands.options import Json, integer, listed
 from benchgen.console import print_json, print_line, progress
 
 
@@ -23,10 +23,10 @@ def train(
         str | None, typer.Option(help="Instead of a dataset: fresh items of this suite.")
     ] = None,
     task: Annotated[
-        list[str] | None, typer.Option(help="--suite: only this task (may be repeated).")
+        list[str] | None, typer.Option(help="--suite: only these tasks, by comma.")
     ] = None,
     level: Annotated[
-        list[int] | None, typer.Option(help="--suite: only this level (may be repeated).")
+        list[str] | None, typer.Option(help="--suite: only these levels, by comma.")
     ] = None,
     curriculum: Annotated[
         bool, typer.Option(help="--suite: ask most where about half of the replies are right.")
@@ -102,8 +102,8 @@ def train(
         learning_rate=learning_rate,
         data=None if data is None else str(data),
         suite=suite,
-        tasks=tuple(task or ()),
-        levels=tuple(level or ()),
+        tasks=tuple(listed(task or [])),
+        levels=tuple(integer("level", value) for value in listed(level or [])),
         curriculum=curriculum,
         modality=modality,
         lora_rank=lora_rank,

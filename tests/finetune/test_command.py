@@ -108,6 +108,7 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--reward", "correctness=-1"], "earns -1, an empty one"),
         (["--objective", "grpo", "--engine", "abacus"], "sampled by transformers, vllm"),
         (["--objective", "grpo", "--suite", "sheet_music"], "from --data DIR, or fresh from"),
+        (["--objective", "sft", "--level", "1,x"], "level is a whole number, not 'x'"),
         (["--objective", "grpo", "--task", "meter"], "--task, --level and --curriculum go with"),
         (["--objective", "grpo", "--reward", "overlong:x"], "is overlong:TOKENS, not 'overlong:x'"),
         (["--objective", "grpo", "--reward", "overlong:999"], "the last tokens of 256 are from 1"),
@@ -149,10 +150,11 @@ def test_fresh_questions_an_adapter_and_a_test_set_that_is_asked_once(
 ) -> None:
     test = synthesized(tmp_path / "data", "test")
     words = ["--objective", "grpo", "--model", model, "--suite", "sheet_music", "--curriculum"]
-    words += ["--task", "interval_name", "--level", 1, "--level", 2, "--lora-rank", 2]
+    words += ["--task", "interval_name", "--level", "1,2", "--lora-rank", 2]
     words += ["--steps", 2, "--max-tokens", 4, "--prompts", 2, "-n", 2, "--test", test, "--json"]
     assert train(*words, "--override", "kl_coef=0.01", "--out", tmp_path / "rl") == 0
     told = json.loads(capsys.readouterr().out)
+    assert json.loads((tmp_path / "rl" / "config.json").read_text())["levels"] == [1, 2]
     asked = tmp_path / "rl" / "test" / "step-00000002"
     assert 0 <= told["test"] <= 1 and (asked / "report.html").is_file()
     before = (asked / "samples-00000.jsonl").read_bytes()

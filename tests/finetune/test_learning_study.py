@@ -44,6 +44,7 @@ def test_a_study_that_was_cut_goes_on_and_comes_to_the_same_table(
     assert set(whole["runs"]) == {"start", "format", "sft", "rl"}
     assert whole["test_contents_met_in_training"] == 0
     assert whole["part_of_reinforcement"]["problems"] == 12
+    assert all(1 <= run["tokens"] <= study.max_tokens for run in whole["runs"].values())
     assert len(list(study_lines(whole))) == 7
 
     class Killed(Exception):
@@ -123,7 +124,7 @@ def test_a_cold_start_outside_its_bounds_is_said(
     tmp_path: Path, study: Study, enough: float, too_much: float
 ) -> None:
     outside = dataclasses.replace(study, enough=enough, too_much=too_much)
-    with pytest.raises(InputError, match="is right on .*: 0% after 1, 0% after 2 steps$"):
+    with pytest.raises(InputError, match="is right on .*: 0.0% after 1, 0.0% after 2 steps$"):
         run_study(outside, tmp_path / "out")
 
 
@@ -139,7 +140,7 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
     assert run([*told, "--out", str(tmp_path / "results")]) == 0
     text = (tmp_path / "results" / "learning.md").read_text()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith(("| 0", "| 1"))]
-    assert [row[0] for row in rows] == ["| 0", "| 1", "| 0", "| 1"]
+    assert [row[0] for row in rows] == ["| 0", "| 1"] * 3
     for row, one in zip(rows, (found[1], found[0]), strict=False):
         runs, part = one["runs"], one["part_of_reinforcement"]
         right, low = (100 * runs["sft"][name] for name in ("accuracy", "low"))
@@ -151,6 +152,7 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
         assert row[5].startswith(f"{35 + one['study']['seed']:+.1f} (")
     assert rows[2][1] == "10.0, 20.0, 40.0, 60.0"
     assert rows[3][2] == "10.0, 21.0, 41.0, 61.0 |"
+    assert rows[4][1:] == ["8", "9", "10", "11 |"]
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "results").glob("*.svg")}
     assert set(pictures) == {"curves.svg", "stages.svg"}
     kept = [str(tmp_path / "results" / f"seed-{seed}") for seed in (0, 1)]
@@ -161,6 +163,9 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
 
     assert run(["study", "learning", "--of", kept[0], "--out", str(tmp_path / "bad")]) == 2
     assert "--of names studies for results" in capsys.readouterr().err
+    idle = ["study", "results", "--of", kept[0], "--autocast", "--out", str(tmp_path / "bad")]
+    assert run(idle) == 2
+    assert "--autocast would do nothing" in capsys.readouterr().err
     for given, line in (
         ([], "there is no study to tell of"),
         ([folders[0], folders[0]], "the same seed"),
@@ -183,7 +188,7 @@ def with_figures_of_its_own(folder: Path, seed: int) -> Any:
         tasks = dict.fromkeys(record["runs"][name]["by_task"], right)
         record["runs"][name] |= {
             "accuracy": right, "low": right - 0.03, "high": right + 0.03,
-            "unparsed": (place + 1) / 100, "by_task": tasks,
+            "unparsed": (place + 1) / 100, "by_task": tasks, "tokens": 8.2 + place,
         }  # fmt: skip
     above = record["runs"]["rl"]["accuracy"] - record["runs"]["rl"]["chance"]
     record["gain_over_floor"] |= {"effect": above, "low": above - 0.03, "high": above + 0.03}
