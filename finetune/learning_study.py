@@ -61,9 +61,9 @@ class Study:
     with an option's letter or words ``boxed``. After each of ``sft_steps`` the checkpoint is asked
     the validation set; the cold start is the best of those that are right on no less than
     ``enough`` and no more than ``too_much``.
-    Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies, and trains an
-    adapter of ``lora_rank`` (0: all weights). Once warm, the rate of imitation stays, and that of
-    reinforcement falls.
+    Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies of no more than
+    ``rl_tokens``, which suffice for an answer and not for a solution. Once warm, the rate of
+    imitation stays, and that of reinforcement falls.
     Test and validation items are counted by class, those of imitation in all; with each come its
     twins, which are items as well. With ``autocast`` all of it computes in bfloat16, over weights
     in single precision.
@@ -75,19 +75,19 @@ class Study:
     suite: str = "sheet_music"
     tasks: tuple[str, ...] = ("chord_root", "chord_completion")
     levels: tuple[int, ...] = (1,)
-    sft_steps: tuple[int, ...] = (100, 110, 120, 130, 140)
+    sft_steps: tuple[int, ...] = (50, 60, 70, 80)
     batch: int = 8
     worked: float = 0.4
     boxed: str = "words"
     sft_rate: float = 5e-4
-    enough: float = 0.45
+    enough: float = 0.4
     too_much: float = 0.6
     objective: str = "grpo"
-    rl_steps: int = 30
-    prompts: int = 16
+    rl_steps: int = 60
+    prompts: int = 32
     samples: int = 8
-    rl_rate: float = 3e-4
-    lora_rank: int = 16
+    rl_tokens: int = 24
+    rl_rate: float = 1e-4
     max_tokens: int = 160
     test_items: int = 400
     validation_items: int = 80
@@ -116,10 +116,10 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
     rl = _train(
         study, out / "rl", tell, study.objective, model=str(cold), steps=study.rl_steps,
         suite=study.suite, tasks=study.tasks, levels=study.levels, prompts=study.prompts,
-        samples=study.samples, lora_rank=study.lora_rank, learning_rate=study.rl_rate, warmup=5,
+        samples=study.samples, max_tokens=study.rl_tokens, learning_rate=study.rl_rate, warmup=5,
         decay="linear", validation=data["validation"], validate_every=10, save_every=10,
         # Short replies: a longer row would hold more of them, and be masked for the most part.
-        micro_tokens=1024,
+        micro_tokens=2048,
     )  # fmt: skip
     with _asking(study, data, out, tell) as ask:
         after = ask("rl", "test", rl["best"] or rl["checkpoint"])

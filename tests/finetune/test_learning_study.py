@@ -32,8 +32,8 @@ def study(tmp_path: Path, make_model: MakeModel, tokenizer: Any) -> Study:
     tokenizer.save_pretrained(tmp_path / "model")
     return Study(
         model=str(tmp_path / "model"), engine="transformers", sft_steps=(1, 2), batch=2, enough=0.0,
-        too_much=1.0, rl_steps=2, prompts=2, samples=2, max_tokens=2, test_items=6,
-        validation_items=2, sft_items=8,
+        too_much=1.0, rl_steps=2, prompts=2, samples=2, rl_tokens=1, max_tokens=2,
+        test_items=6, validation_items=2, sft_items=8,
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_the_cold_start_is_the_best_that_leaves_something_to_reinforcement(
     assert imitated["worked"] == study.worked < 1.0
     began = json.loads((tmp_path / "second" / "rl" / "config.json").read_text())
     assert began["model"].endswith("sft/checkpoint-00000002")
-    assert began["lora_rank"] == study.lora_rank > 0
+    assert began["max_tokens"] == study.rl_tokens < study.max_tokens
 
 
 def test_a_study_in_bfloat16_trains_and_asks_in_it(
