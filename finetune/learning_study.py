@@ -7,7 +7,8 @@ The study of one seed, on classes trained as one mix:
    the best of its checkpoints that are right often enough on the validation set, and not too
    often to leave anything to reinforcement;
 3. the control: as many steps of imitation of the form alone (``--replies format``);
-4. reinforcement from the cold start, on fresh items, rewarded by ``benchgen.score`` alone;
+4. reinforcement from the cold start, on fresh items, rewarded by ``benchgen.score`` alone, whose
+   replies are too short for a solution: what is taught is to answer at once;
 5. the test set is asked of the control, of the cold start, and of the best checkpoint of 4.
 
 Conventions
