@@ -207,8 +207,9 @@ def test_killed_between_writing_and_renaming_leaves_no_shard_and_no_litter(
 def test_ctrl_c_ends_in_one_line_and_can_go_on(pictures: Path, tmp_path: Path) -> None:
     folder = tmp_path / "d"
     # The second shard is a tenth of the first, which is still being made then; unless one worker
-    # makes both, because the other began late: then the key is pressed sooner.
-    for pattern in ("part-00001.parquet", "part-00000.parquet", "manifest.json"):
+    # makes both, because the other began late: then the key is pressed sooner. A busy machine may
+    # not let this process press it in time at all, so that it tries more than once.
+    for pattern in ("part-00001.parquet", "part-00000.parquet", *["manifest.json"] * 4):
         run = begin(folder)
         wait_for(folder, pattern)
         os.killpg(run.pid, signal.SIGINT)
@@ -216,7 +217,8 @@ def test_ctrl_c_ends_in_one_line_and_can_go_on(pictures: Path, tmp_path: Path) -
         if run.returncode != 0:
             break
         shutil.rmtree(folder)
-    assert run.returncode == 130
+    # A shell tells of 130 as well where Python ends itself by the signal.
+    assert run.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in errors.decode()
     assert errors.decode().splitlines()[-1].startswith("benchgen: interrupted")
     assert not list(folder.glob("*.tmp"))
