@@ -34,8 +34,8 @@ def study(
             "--seed": seed != 0, "--model": model != "smollm2", "--engine": engine != "vllm",
             "--autocast": autocast,
         }  # fmt: skip
-        for option in filter(changed.get, changed):
-            raise InputError(f"results are of studies as they were run: {option} would do nothing")
+        if idle := ", ".join(option for option, given in changed.items() if given):
+            raise InputError(f"results are of studies as they were run: {idle} would do nothing")
         write_results(of or [], out)
         page = str(out / "learning.md")
         if json:
