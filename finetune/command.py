@@ -233,9 +233,13 @@ def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
     from finetune.trainer import Practice, Validation, needs_critic, train
 
     settings = {"correction": "truncate", **parse_overrides(job.overrides)}
-    if job.objective == "dr_grpo":
-        settings.setdefault("max_length", job.max_tokens)
-    objective = resolve(job.objective, **settings)
+    objective = resolve(job.objective, **{"max_length": job.max_tokens, **settings})
+    if objective.aggregation != "seq_mean_token_sum_norm":
+        objective = resolve(job.objective, **settings)
+    if objective.advantage == "canon" and objective.canon_metric not in ("entropy", "length"):
+        raise InputError(
+            f"replies are sorted by entropy or length here, not by {objective.canon_metric!r}"
+        )
     if job.is_given("critic_learning_rate") and not needs_critic(objective):
         raise InputError(f"{job.objective} has no critic: --critic-learning-rate would do nothing")
     practice = Practice(

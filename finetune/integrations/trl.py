@@ -44,6 +44,7 @@ from finetune.objectives import (
     State,
     Totals,
     loss,
+    needs_entropy,
     needs_old,
     prepare,
 )
@@ -136,12 +137,16 @@ class ObjectiveTrainer(GRPOTrainer):  # type: ignore[misc]
         output = super()._generate_and_score_completions(inputs)
         sampled = output.get("sampling_per_token_logps")
         corrected = self._objective.correction != "none" and sampled is not None
-        if "old_per_token_logps" not in output and (corrected or needs_old(self._objective)):
+        lacking = "old_per_token_logps" not in output and (corrected or needs_old(self._objective))
+        if lacking or needs_entropy(self._objective):
             with torch.no_grad():
                 size = self.args.per_device_train_batch_size
-                output["old_per_token_logps"], _ = self._scores(self.model, output, size)
+                logp, entropy = self._scores(self.model, output, size)
+            output.setdefault("old_per_token_logps", logp)
         has_old = "old_per_token_logps" in output
         batch = self._everyone(output, mode)
+        if needs_entropy(self._objective):
+            batch = dataclasses.replace(batch, entropy=self._gathered(entropy))
         plan = prepare(self._objective, batch, State(self.state.global_step + 1, self.args.seed))
         self._generations[mode] = _Generation(batch, plan, has_old)
         for name, value in plan.metrics.items():

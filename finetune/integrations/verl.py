@@ -17,6 +17,7 @@ Conventions
 * Normalizers count verl's mini-batch over all micro-batches and ranks
   (``config.global_batch_info``). verl averages gradients over ranks, so a loss is multiplied by
   their number.
+* verl names no row: of replies of one length, ``canon`` takes the order of verl's batch.
 * What verl cannot express is registered all the same, and says so when it is asked for.
 """
 
@@ -34,6 +35,7 @@ from verl.trainer.ppo.core_algos import register_adv_est, register_policy_loss
 from benchgen.errors import InputError
 from finetune.objectives import Plan, RolloutBatch, Settings, Totals, loss, names, resolve
 from finetune.objectives.advantages import advantages, discounted_returns, whiten
+from finetune.objectives.canon import at_step
 
 PREFIX = "benchgen_"
 
@@ -74,6 +76,13 @@ def beyond_verl(settings: Settings) -> str | None:
         return "it does not tell which replies were cut off"
     if settings.off_policy_delta is not None:
         return "rows are dropped before an update, where it tells no log-probabilities"
+    if settings.advantage == "canon":
+        if settings.canon_metric == "entropy":
+            return "it tells no entropy before advantages; canon_metric=length it can"
+        if settings.canon_metric != "length":
+            return f"it tells nothing called {settings.canon_metric}"
+        if settings.canon_schedule.endswith("cosine"):
+            return "it does not tell the step, by which canon_mu follows a cosine"
     if settings.correction != "none":
         return "it weighs engine against trainer itself, by algorithm.rollout_correction"
     return None
@@ -106,7 +115,8 @@ def _estimator(settings: Settings) -> Callable[..., tuple[Tensor, Tensor]]:
                 # A row whose tokens are masked still has its reward in its group.
                 rewards = token_level_rewards.sum(1)
                 nothing = torch.zeros_like(mask)
-                found = advantages(settings, RolloutBatch(nothing, nothing, mask, rewards, group))
+                batch = RolloutBatch(nothing, nothing, mask, rewards, group)
+                found = advantages(at_step(settings, rewards, 0), batch)
         return found, found
 
     return estimate

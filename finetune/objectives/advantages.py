@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from finetune.objectives.batch import RolloutBatch, masked_sum
+from finetune.objectives.canon import canon
 from finetune.objectives.regularizers import kl_estimate
 from finetune.objectives.settings import Settings
 
@@ -46,7 +47,10 @@ def advantages(settings: Settings, batch: RolloutBatch) -> Tensor:
     if settings.reward_kl_coef:
         rewards = rewards - settings.reward_kl_coef * masked_sum(_kl(settings, batch), batch.mask)
     rewards = torch.where(known, rewards, torch.zeros_like(rewards))
-    row = _of_rows(settings, rewards, batch.group, known, batch.lengths)
+    if settings.advantage == "canon":
+        row = canon(settings, batch, rewards, known)
+    else:
+        row = _of_rows(settings, rewards, batch.group, known, batch.lengths)
     spread = row[:, None] * mask
     if settings.advantage == "whitened_group_mean":
         return whiten(spread, mask, settings.whiten_unbiased)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from finetune.objectives import canon
 from finetune.objectives.advantages import (
     advantages,
     all_equal,
@@ -135,12 +136,14 @@ def prepare(
 
 
 def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
+    settings = canon.at_step(settings, batch.rewards, state.step)
     mask, counted = batch.mask, batch.mask
     if settings.mask_truncated:
         cut = batch.need("truncated", "masking cut replies")
         mask = mask * ~cut[:, None]
         counted = counted if settings.count_truncated else mask
     advantage = advantages(settings, batch)
+    seen = {"canon_mu": settings.canon_mu} if settings.advantage == "canon" else {}
     weights = correction(settings, batch) * on_policy_rows(settings, batch, advantage)
     penalized = None
     within = dataclasses.replace(batch, mask=mask)
@@ -161,7 +164,7 @@ def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
         counted=counted,
         penalized=penalized,
         returns=returns,
-        metrics=_seen(batch, advantage, weights, mask),
+        metrics=seen | _seen(batch, advantage, weights, mask),
     )
 
 
@@ -210,7 +213,7 @@ def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
 
 
 def needs_old(settings: Settings) -> bool:
-    """Whether ``prepare`` reads ``logp_old`` or ``logp_new``.
+    """Whether ``prepare`` reads ``logp_old``, ``logp_new`` or ``entropy``.
 
     Where it does not, and each rollout is learned from once, they may be had from the pass that
     has the gradient (``reweighed``), and no other is needed.
@@ -219,7 +222,13 @@ def needs_old(settings: Settings) -> bool:
         settings.reward_kl_coef
         or settings.selection != "none"
         or settings.off_policy_delta is not None
+        or needs_entropy(settings)
     )
+
+
+def needs_entropy(settings: Settings) -> bool:
+    """Whether ``prepare`` reads ``entropy``."""
+    return settings.advantage == "canon" and settings.canon_metric == "entropy"
 
 
 def reweighed(plan: Plan, rows: RolloutBatch) -> Plan:
@@ -229,7 +238,7 @@ def reweighed(plan: Plan, rows: RolloutBatch) -> Plan:
 
 
 def compute(
-    name: str, batch: RolloutBatch, state: State | None = None, **overrides: Any
+    name: str | Settings, batch: RolloutBatch, state: State | None = None, **overrides: Any
 ) -> ObjectiveOutput:
     """``prepare`` and ``loss`` of a whole batch in one call.
 

@@ -80,6 +80,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "kl_cov": {"selection": "kl_cov", "surrogate": "unclipped"},
         # Liu et al., arXiv:2505.12504; the drift's weight is that of LightRFT's divergence.
         "cpgd": {"surrogate": "cpgd", "drift_coef": 0.001},
+        # Chen et al., arXiv:2509.23962, between halves by entropy.
+        "canon": {
+            "advantage": "canon",
+            "clip_high": 0.28,
+            "dual_clip": 3.0,
+            "aggregation": "seq_mean_token_sum_norm",
+        },
     }
 )
 

@@ -27,7 +27,10 @@ CHOICES = {
         "whitened_returns",
         "whitened_group_mean",
         "gae",
+        "canon",
     ),
+    "canon_schedule": ("constant", "reward", "one_minus_reward", "cosine", "one_minus_cosine"),
+    "canon_scaled": ("high", "low"),
     "ratio": ("none", "token", "sequence_geometric", "sequence_product", "sequence_token"),
     "surrogate": (
         "clip",
@@ -76,6 +79,12 @@ class Settings:
     ``reward_kl_coef`` times the estimator ``reward_kl`` of ``logp_old`` against ``logp_ref`` is
     taken off the rewards, token by token where the advantage is, else in sum.
 
+    CANON (``canon.py``) cuts groups in halves by ``canon_metric``: ``entropy``, ``length`` or a
+    score of the batch. ``canon_mu`` is the share of the comparison between halves, by
+    ``canon_schedule`` and ``canon_cosine`` (most, least, steps, warm-up, cycles). ``canon_alpha``
+    scales the half ``canon_scaled``: the long one in the paper, the one of low entropy as released.
+    ``canon_alone`` gives a reply without others its reward for its advantage, as released.
+
     Ratio and surrogate: the ratio is held to ``1 - clip_low .. 1 + clip_high``; ``dual_clip`` is
     the most that it may be where the advantage is negative (3 in verl, none in TRL). The other
     numbers belong to the surrogates whose name they bear.
@@ -104,6 +113,13 @@ class Settings:
     gae_lambda: float = 0.95
     reward_kl: str = "k1"
     reward_kl_coef: float = 0.0
+    canon_metric: str = "entropy"
+    canon_mu: float = 1.0
+    canon_schedule: str = "constant"
+    canon_cosine: tuple[float, float, float, float, float] = (0.6, 0.0, 150.0, 30.0, 3.0)
+    canon_alpha: float = 1.0
+    canon_scaled: str = "high"
+    canon_alone: bool = False
 
     ratio: str = "token"
     surrogate: str = "clip"
@@ -156,6 +172,9 @@ class Settings:
             raise InputError(f"the surrogate {self.surrogate} is one of a ratio, which is none")
         if self.aggregation == "seq_mean_token_sum_norm" and not self.max_length:
             raise InputError("seq_mean_token_sum_norm needs max_length: the longest reply")
+        _, _, steps, warmup, cycles = self.canon_cosine
+        if not (0 < warmup < steps and cycles > 0):
+            raise InputError("canon_cosine is most, least, steps, a shorter warm-up, and cycles")
 
     @property
     def regularized(self) -> bool:

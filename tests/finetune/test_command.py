@@ -101,6 +101,7 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--temperature", "0"], "the temperature is 0.01 or more"),
         (["--objective", "grpo", "--override", "clip_high=abc"], "clip_high is of the kind of 0.2"),
         (["--objective", "grpo", "--override", "ratio=none"], "is one of a ratio, which is none"),
+        (["--objective", "canon", "--override", "canon_metric=wit"], "by entropy or length here, "),
         (["--objective", "grpo", "--validate-every", "2"], "go together"),
         (["--objective", "sft", "--validate-every", "2"], "sft is not validated"),
         (["--objective", "sft", "--keep", "-1"], "--keep is 0 or more"),

@@ -21,7 +21,7 @@ from evaluators.questions import Question
 from finetune import trainer
 from finetune.checkpoint import latest_step
 from finetune.course import Course
-from finetune.objectives import Settings, State, resolve
+from finetune.objectives import Settings, State, compute, needs_old, resolve
 from finetune.optimizer import NotFiniteError, Optimization, Optimizer
 from finetune.policy import Policy
 from finetune.questions import Listed
@@ -274,17 +274,36 @@ def gradient(
     return torch.cat([p.grad.flatten() for p in policy.model.parameters()])
 
 
-@pytest.mark.parametrize("name", ["grpo", "dapo", "gspo", "dr_grpo", "rloo", "cispo"])
+@pytest.mark.parametrize("name", ["grpo", "dapo", "gspo", "dr_grpo", "rloo", "cispo", "canon"])
 def test_one_pass_is_as_good_as_two_where_each_rollout_is_learned_from_once(
     policy: Policy, questions: list[Question], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = drawn(policy, questions).groups
-    objective = resolve(name, correction="truncate", max_length=3)
+    objective = resolve(name, correction="truncate", max_length=3, canon_metric="length")
+    assert not needs_old(objective)
     once = gradient(policy, groups, objective, PRACTICE, COURSE)
     monkeypatch.setattr(trainer, "needs_old", lambda settings: True)
     twice = gradient(policy, groups, objective, PRACTICE, COURSE)
     assert float((once - twice).norm() / twice.norm()) < 1e-5
     assert float(twice.norm()) > 0
+
+
+def test_halves_by_entropy_are_those_of_the_policy_that_sampled(
+    policy: Policy, questions: list[Question]
+) -> None:
+    groups = drawn(policy, questions).groups
+    objective = resolve("canon", max_length=3)
+    found = gradient(policy, groups, objective, PRACTICE, COURSE)
+    scores = policy.scores([one.trajectory for group in groups for one in group], 1.0)
+    batch = dataclasses.replace(
+        as_batch(groups, policy.model.device),
+        logp_old=scores.logp.detach(), logp_new=scores.logp, entropy=scores.entropy,
+    )  # fmt: skip
+    policy.model.zero_grad()
+    compute(objective, batch).loss.backward()
+    expected = torch.cat([p.grad.flatten() for p in policy.model.parameters()])
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
+    assert float(expected.norm()) > 0
 
 
 def test_micro_batches_and_the_layout_of_rows_do_not_change_the_gradient(

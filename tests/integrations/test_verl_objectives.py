@@ -230,7 +230,7 @@ def test_every_preset_is_there_or_says_why_not() -> None:
                 lookup(f"benchgen_{preset}")(anything="at all")
             assert "\n" not in str(refusal.value)
         refused[preset] = str(refusal.value)
-    assert {"ppo", "clip_cov", "kl_cov"} <= refused.keys()
+    assert {"ppo", "clip_cov", "kl_cov", "canon"} <= refused.keys()
     assert {"grpo", "dr_grpo", "dapo", "gspo", "cispo", "rloo", "cpgd"} <= set(expressible())
 
 
@@ -252,6 +252,34 @@ def test_an_override_that_verl_cannot_express_is_refused(
         register("refused", "dapo", **settings)
     with pytest.raises(ValueError, match="Unsupported loss mode"):
         get_policy_loss_fn("refused")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "no entropy before advantages"),
+        ({"canon_metric": "wit"}, "nothing called wit"),
+        ({"canon_metric": "length", "canon_schedule": "one_minus_cosine"}, "not tell the step"),
+    ],
+)
+def test_halves_that_verl_cannot_tell_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        register("refused_canon", "canon", **settings)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "reward", "one_minus_reward"])
+def test_halves_by_length(schedule: str) -> None:
+    settings = {"canon_metric": "length", "canon_alpha": 0.9, "canon_schedule": schedule}
+    name = f"canon_by_length_{schedule}"
+    register(name, "canon", max_length=LONGEST, **settings)
+    batch = rollouts(4)
+    plan, loss, gradient = step_by_us(batch, "canon", max_length=LONGEST, **settings)
+    advantages = advantages_by_verl(batch, name, {})
+    close(advantages, plan.advantages)
+    by_verl, theirs = step_by_verl(actor(name), batch, advantages, 2)
+    assert by_verl == pytest.approx(loss, abs=1e-6)
+    close(theirs, gradient)
+    assert gradient.abs().sum() > 0
 
 
 def test_an_objective_of_one_s_own_is_registered_with_its_numbers() -> None:

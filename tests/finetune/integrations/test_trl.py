@@ -17,7 +17,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from benchgen.errors import InputError
 from finetune.integrations.trl import REPLACED, SHOWN, ObjectiveTrainer, check_expressible
-from finetune.log_probabilities import token_scores
+from finetune.log_probabilities import TokenScores, token_scores
 from finetune.objectives import (
     RolloutBatch,
     Settings,
@@ -72,9 +72,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def scores(model: Any, generation: int) -> torch.Tensor:
+def scores(model: Any, generation: int) -> TokenScores:
     trajectories = [Trajectory(r.prompt, r.tokens) for r in replies(generation)]
-    return token_scores(model, trajectories, temperature=1.0, shared=False).logp
+    return token_scores(model, trajectories, temperature=1.0, shared=False)
 
 
 def direct(
@@ -89,7 +89,8 @@ def direct(
     generation = step // steps * steps
     model.load_state_dict(seen.weights[generation])
     with torch.no_grad():
-        old, reference = scores(model, generation), scores(make_model(1), generation)
+        before, reference = scores(model, generation), scores(make_model(1), generation).logp
+        old = before.logp
     model.load_state_dict(seen.weights[step])
     made = replies(generation, given)
     mask, engine = torch.zeros_like(old), torch.zeros_like(old)
@@ -105,11 +106,12 @@ def direct(
         logp_ref=reference,
         logp_rollout=engine if correction else None,
         truncated=torch.tensor([len(one.tokens) == LONGEST for one in made]),
+        entropy=before.entropy,
     )
     plan = prepare(objective, batch, State(generation + 1, 3))
     index = torch.arange(len(made)) if rows is None else rows
     some = RolloutBatch(
-        scores(model, generation)[index], *(
+        scores(model, generation).logp[index], *(
             getattr(batch, name)[index]
             for name in ("logp_old", "mask", "rewards", "group", "logp_ref")
         ),
@@ -156,7 +158,7 @@ def test_replies_that_are_learned_from_once_need_no_old_log_probabilities(
     monkeypatch.setattr(GRPOTrainer, "_get_per_token_logps_and_entropies", counted)
     objective = wanted(name)
     compare(objective, run(objective, folder, accumulation=2))
-    read_before = name in ("clip_cov", "kl_cov")
+    read_before = name in ("clip_cov", "kl_cov", "canon")
     needs_reference = name == "reinforce_pp"
     assert passes.count(True) == 4
     assert passes.count(False) == 2 * (read_before + 2 * needs_reference)

@@ -19,7 +19,7 @@ from finetune.objectives.ratios import log_ratio
 
 MakeBatch = Callable[..., RolloutBatch]
 
-WHOLE: dict[str, dict[str, Any]] = {"dr_grpo": {"max_length": 16}}
+WHOLE: dict[str, dict[str, Any]] = {name: {"max_length": 16} for name in ("dr_grpo", "canon")}
 """Overrides without which a preset is not whole."""
 
 GROUPED = sorted(
@@ -27,7 +27,7 @@ GROUPED = sorted(
 )
 """Whose advantages come of the group alone."""
 
-CENTRED = ["grpo", "dapo", "dr_grpo", "rloo", "lite_ppo", "reinforce_pp_baseline"]
+CENTRED = ["grpo", "dapo", "dr_grpo", "rloo", "lite_ppo", "reinforce_pp_baseline", "canon"]
 
 
 def random_batch(seed: int, groups: int = 3, size: int = 4, width: int = 6) -> RolloutBatch:
@@ -52,6 +52,7 @@ def random_batch(seed: int, groups: int = 3, size: int = 4, width: int = 6) -> R
         values_new=uniform(rows, width).requires_grad_(),
         truncated=uniform(rows) < 0.2,
         row_key=torch.arange(rows),
+        entropy=uniform(rows, width),
     )
 
 
@@ -319,18 +320,22 @@ def test_mismatch_of_the_engine_is_measured() -> None:
 @pytest.mark.parametrize(
     ("name", "overrides", "said"),
     [
-        ("grop", {}, "unknown objective 'grop'; there are: cispo, clip_cov"),
+        ("grop", {}, "unknown objective 'grop'; there are: canon, cispo"),
         ("grpo", {"clip_hi": 0.3}, "unknown override 'clip_hi'; there are: advantage"),
         ("grpo", {"ratio": "word"}, "ratio is none, token, sequence_geometric"),
         ("dr_grpo", {}, "needs max_length"),
         ("ppo", {}, "needs values_old, which the batch lacks"),
         ("grpo", {"kl_coef": 0.1}, "needs logp_ref, which the batch lacks"),
         ("grpo", {"mask_truncated": True}, "needs truncated, which the batch lacks"),
+        ("canon", {"max_length": 8}, "halves by entropy needs entropy, which the batch lacks"),
+        ("canon", {"max_length": 8, "canon_metric": "wit"}, "no metric 'wit' to sort replies by; "),
+        ("canon", {"max_length": 8, "canon_cosine": [1, 0, 5, 9, 3]}, "a shorter warm-up"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(name: str, overrides: Any, said: str) -> None:
     bare = dataclasses.replace(
-        random_batch(20), logp_ref=None, values_old=None, values_new=None, truncated=None
+        random_batch(20),
+        **dict.fromkeys(("logp_ref", "values_old", "values_new", "truncated", "entropy")),
     )
     with pytest.raises(InputError, match=said):
         compute(name, bare, **overrides)
