@@ -22,6 +22,7 @@ from torch import Tensor
 
 from benchgen.errors import InputError
 from finetune.log_probabilities import TokenScores
+from finetune.objectives.siren import Nucleus
 from finetune.policy import Policy
 from finetune.trajectory import Trajectory
 
@@ -105,10 +106,16 @@ class WithoutAdapter:
         """Of log-probabilities."""
         return self.policy.precision
 
-    def scores(self, trajectories: Sequence[Trajectory], temperature: float) -> TokenScores:
+    def scores(
+        self,
+        trajectories: Sequence[Trajectory],
+        temperature: float,
+        *,
+        nucleus: Nucleus | None = None,
+    ) -> TokenScores:
         """Log-probabilities and entropies of the replies' tokens, ``[B, T]``."""
         with self.policy.adapter.disable_adapter():
-            return self.policy.scores(trajectories, temperature)
+            return self.policy.scores(trajectories, temperature, nucleus=nucleus)
 
 
 def _peft() -> Any:

@@ -19,9 +19,9 @@ from finetune.job import SFT, Job, parse_overrides
 if TYPE_CHECKING:
     from finetune.course import Course, Progress, Trained
     from finetune.optimizer import Optimization
+    from finetune.passes import Scorer
     from finetune.policy import Policy
     from finetune.ranks import Ranks
-    from finetune.trainer import Scorer
 
 Begin = Callable[["Policy", str, Path, "Ranks", "Progress | None"], "Trained"]
 """Trains a policy that was loaded from a name or folder, into a folder."""
@@ -229,6 +229,7 @@ def _sft(job: Job, optimization: Optimization, course: Course) -> Begin:
 def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
     from finetune.held_out import validator
     from finetune.objectives import resolve
+    from finetune.objectives.vppo import needs_masked_image
     from finetune.rewards import check_rewards, parse_reward
     from finetune.trainer import Practice, Validation, needs_critic, train
 
@@ -236,6 +237,8 @@ def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
     objective = resolve(job.objective, **{"max_length": job.max_tokens, **settings})
     if objective.aggregation != "seq_mean_token_sum_norm":
         objective = resolve(job.objective, **settings)
+    if needs_masked_image(objective) and job.modality == "text":
+        raise InputError(f"{job.objective} learns from pictures: give --modality image")
     if objective.advantage == "canon" and objective.canon_metric not in ("entropy", "length"):
         raise InputError(
             f"replies are sorted by entropy or length here, not by {objective.canon_metric!r}"

@@ -308,7 +308,7 @@ def _scores_at_once(
 
 
 def _peak_of(
-    read: Callable[..., tuple[Tensor, Tensor]], device: str, places: int, width: int, words: int
+    read: Callable[..., tuple[Tensor, ...]], device: str, places: int, width: int, words: int
 ) -> int:
     """Bytes that a pass and its way back take at their height, over what lies there before."""
     torch.manual_seed(0)
@@ -318,7 +318,7 @@ def _peak_of(
     hidden.grad = torch.zeros_like(hidden)
     target = torch.randint(words, (places,), device=device)
     with peak_memory(device) as height:
-        logp, _ = read(head, hidden, target, 1.0)
+        logp, *_ = read(head, hidden, target, 1.0)
         logp.mean().backward()
     return height()
 

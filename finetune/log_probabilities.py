@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from benchgen.errors import InputError
+from finetune.objectives.siren import Nucleus, nucleus_entropy
 from finetune.packing import Packed, pack
 from finetune.pictures import PictureReader
 from finetune.trajectory import Trajectory
@@ -35,11 +36,15 @@ Head = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class TokenScores:
-    """Of each reply's tokens: log-probability and entropy over the whole vocabulary, ``[B, T]``."""
+    """Of each reply's tokens: log-probability and entropy over the whole vocabulary, ``[B, T]``.
+
+    ``nucleus_entropy`` is that of a nucleus, where one was asked for.
+    """
 
     logp: Tensor
     entropy: Tensor
     mask: Tensor
+    nucleus_entropy: Tensor | None = None
 
 
 class Rows(Protocol):
@@ -62,11 +67,13 @@ def token_scores(
     shared: bool,
     reader: PictureReader | None = None,
     entropy_gradient: bool = False,
+    nucleus: Nucleus | None = None,
 ) -> TokenScores:
     """One forward pass over the trajectories; differentiable where gradients are on.
 
     ``model`` is a causal language model of Transformers, or one that takes pictures besides,
-    whose scores are its head's (``bare_head``). Entropies carry a gradient only if asked to.
+    whose scores are its head's (``bare_head``). Entropies over the whole vocabulary carry a
+    gradient only if asked to.
 
     Raises
     ------
@@ -74,11 +81,43 @@ def token_scores(
         A prompt has other image tokens than its pictures need.
     """
     packed, states = _states(model, trajectories, shared, reader)
-    logp, entropy = scores_at(
-        model.get_output_embeddings(), states, packed.target, temperature, entropy_gradient
+    logp, entropy, *more = scores_at(
+        model.get_output_embeddings(), states, packed.target, temperature, entropy_gradient, nucleus
     )
-    found = (logp, entropy, torch.ones_like(entropy))
+    found = (logp, entropy, torch.ones_like(entropy), *more)
     return TokenScores(*(spread(packed, trajectories, values) for values in found))
+
+
+def token_divergence(
+    model: Any,
+    trajectories: Sequence[Trajectory],
+    others: Sequence[Trajectory],
+    *,
+    temperature: float,
+    reader: PictureReader | None = None,
+) -> Tensor:
+    """KL over the vocabulary of what is said next, from the same after other pictures, ``[B, T]``.
+
+    ``others`` are the trajectories with other pictures. Without gradient.
+
+    Raises
+    ------
+    InputError
+        A prompt has other image tokens than its pictures need.
+    """
+    with torch.no_grad():
+        packed, states = _states(model, trajectories, False, reader)
+        _, beside = _states(model, others, False, reader)
+        head = model.get_output_embeddings()
+        parts = []
+        for start in range(0, len(states), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            one, other = (
+                torch.log_softmax(_precise(head(hidden[chunk])) / temperature, -1)
+                for hidden in (states, beside)
+            )
+            parts.append((one.exp() * (one - other)).sum(-1))
+        return spread(packed, trajectories, torch.cat(parts))
 
 
 def reply_states(
@@ -107,18 +146,18 @@ def scores_at(
     target: Tensor,
     temperature: float,
     entropy_gradient: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Log-probability of each target and entropy at its place, both ``[N]``."""
+    nucleus: Nucleus | None = None,
+) -> tuple[Tensor, ...]:
+    """Log-probability of each target and entropy at its place, and a nucleus's, each ``[N]``."""
 
-    def some(hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        raw = head(hidden)
-        scores = (raw if raw.dtype == torch.float64 else raw.float()) / temperature
+    def some(hidden: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+        scores = _precise(head(hidden)) / temperature
         whole = torch.logsumexp(scores, -1)
         logp = scores.gather(-1, target[:, None])[:, 0] - whole
         with torch.set_grad_enabled(torch.is_grad_enabled() and entropy_gradient):
             probability = torch.exp(scores - whole[:, None])
             entropy = whole - (probability * scores).sum(-1)
-        return logp, entropy
+        return logp, entropy, *([] if nucleus is None else [nucleus_entropy(scores, nucleus)])
 
     parts = []
     for start in range(0, len(target), CHUNK):
@@ -127,8 +166,12 @@ def scores_at(
             parts.append(checkpoint(some, *chunk, use_reentrant=False))
         else:
             parts.append(some(*chunk))
-    logp, entropy = zip(*parts, strict=True)
-    return torch.cat(logp), torch.cat(entropy)
+    return tuple(torch.cat(columns) for columns in zip(*parts, strict=True))
+
+
+def _precise(scores: Tensor) -> Tensor:
+    """In single precision or better."""
+    return scores if scores.dtype == torch.float64 else scores.float()
 
 
 def bare_head(model: Any) -> bool:

@@ -26,9 +26,11 @@ from finetune.log_probabilities import (
     TokenScores,
     bare_head,
     takes_shared_prompts,
+    token_divergence,
     token_scores,
     why_not_shown,
 )
+from finetune.objectives.siren import Nucleus
 from finetune.pictures import PictureReader
 from finetune.sharding import put_together, reading, shard
 from finetune.trajectory import Trajectory
@@ -116,10 +118,11 @@ class Policy:
         trajectories: Sequence[Trajectory],
         temperature: float,
         entropy_gradient: bool = False,
+        nucleus: Nucleus | None = None,
     ) -> TokenScores:
-        """Log-probabilities and entropies of the replies' tokens, ``[B, T]``.
+        """Log-probabilities and entropies of the replies' tokens, ``[B, T]``, also of a nucleus.
 
-        Entropies carry a gradient only if asked to.
+        Entropies over the whole vocabulary carry a gradient only if asked to.
 
         Raises
         ------
@@ -136,6 +139,29 @@ class Policy:
                     shared=self.shared,
                     reader=self.reader,
                     entropy_gradient=entropy_gradient,
+                    nucleus=nucleus,
+                ),
+            )
+
+
+    def divergence(
+        self,
+        trajectories: Sequence[Trajectory],
+        others: Sequence[Trajectory],
+        temperature: float,
+    ) -> Any:
+        """KL of what is said at each token from the same after other pictures, ``[B, T]``.
+
+        Raises
+        ------
+        InputError
+            A prompt has other image tokens than its pictures need.
+        """
+        with self.computing():
+            return reading(
+                self.model,
+                lambda: token_divergence(
+                    self.model, trajectories, others, temperature=temperature, reader=self.reader
                 ),
             )
 

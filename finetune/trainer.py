@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ from benchgen.errors import InputError
 from evaluators.engine import Engine
 from finetune.course import Course, Progress, Trained, TrainingRun
 from finetune.critic import Critic
-from finetune.log_probabilities import TokenScores
+from finetune.diversity import diversities
 from finetune.objectives import (
     RolloutBatch,
     Settings,
@@ -51,8 +51,11 @@ from finetune.objectives import (
     prepare,
     reweighed,
 )
+from finetune.objectives.siren import nucleus_of
+from finetune.objectives.vppo import needs_masked_image
 from finetune.optimizer import Optimization, Optimizer
 from finetune.packing import micro_batches
+from finetune.passes import Scorer, all_masked_images, all_scores, all_values
 from finetune.policy import Policy
 from finetune.questions import Questions
 from finetune.ranks import Ranks
@@ -66,22 +69,6 @@ from finetune.rollouts import (
     write_rollouts,
 )
 from finetune.sharding import Handed, restore_weights
-from finetune.trajectory import Trajectory
-
-
-class Scorer(Protocol):
-    """Whatever tells the log-probabilities of replies: a policy, or what it began as."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether replies to one prompt may share a row."""
-
-    @property
-    def precision(self) -> Any:
-        """Of log-probabilities."""
-
-    def scores(self, trajectories: Sequence[Trajectory], temperature: float) -> TokenScores:
-        """Log-probabilities and entropies of the replies' tokens, ``[B, T]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +159,10 @@ def train(
     optimizer = Optimizer(policy.model.named_parameters(), optimization, valued)
     run = TrainingRun(out, policy, optimizer, course, optimization.steps, ranks)
     drawn = tokens = idle = 0
+    anchor: float | None = None
     if run.first:
         drawn, tokens, idle = (run.kept[name] for name in ("drawn", "tokens", "idle"))
+        anchor = run.kept.get("anchor")
         questions.restore(run.kept["questions"])
         if critic is not None:
             restore_weights(critic.model, run.kept["critic"])
@@ -189,7 +178,7 @@ def train(
                 write_rollouts(out, step, groups, aside)
         _rest(engine)
         with clock.phase("learn"):
-            state = State(step=step, seed=course.seed)
+            state = State(step=step, seed=course.seed, anchor=anchor)
             figures = learn(
                 policy, groups, objective, state, optimizer, practice, course,
                 rate_step=step - 1, reference=reference, critic=critic, ranks=ranks,
@@ -197,6 +186,7 @@ def train(
         with clock.phase("hand_over"):
             _hand_over(engine, policy, ranks)
         tokens += sum(len(one.tokens) for group in (*groups, *aside) for one in group)
+        anchor = figures.get("anchor")
         idle = idle + 1 if figures["zero_variance_groups"] == 1.0 else 0
         entropy = figures.get("entropy")
         run.check(tokens, _why_stop(practice, idle, entropy))
@@ -214,6 +204,7 @@ def train(
             "tokens": tokens,
             "idle": idle,
             "entropy": entropy,
+            "anchor": anchor,
             "questions": questions.state(),
         }
         if critic is not None:
@@ -254,16 +245,31 @@ def learn(
     trajectories = [one.trajectory for one in rows]
     device = policy.model.device
     batch = as_batch(groups, device)
+    texts, right = [one.text for one in rows], [one.outcome >= 1 for one in rows]
+    apart = diversities(objective, texts, right, batch.group.tolist())
+    more = {name: torch.tensor(values, device=device) for name, values in apart.items()}
+    batch = dataclasses.replace(batch, scores={**batch.scores, **more})
+    nucleus = nucleus_of(objective)
     once = practice.updates == practice.mini_batches == 1 and not needs_old(objective)
     if not once:
-        logp, entropy = _all_scores(policy, trajectories, practice, course, batch.mask, ranks)
-        batch = dataclasses.replace(batch, logp_old=logp, logp_new=logp, entropy=entropy)
+        old = all_scores(
+            policy, trajectories, practice.temperature, course, ranks, device, nucleus
+        )
+        batch = dataclasses.replace(
+            batch, logp_old=old.logp, logp_new=old.logp, entropy=old.entropy,
+            nucleus_entropy=old.nucleus_entropy,
+        )  # fmt: skip
     if reference is not None:
-        logp, _ = _all_scores(reference, trajectories, practice, course, batch.mask, ranks)
-        batch = dataclasses.replace(batch, logp_ref=logp)
+        scores = all_scores(reference, trajectories, practice.temperature, course, ranks, device)
+        batch = dataclasses.replace(batch, logp_ref=scores.logp)
     if critic is not None:
-        values = _all_values(critic, trajectories, course, batch.mask, ranks)
+        values = all_values(critic, trajectories, course, ranks)
         batch = dataclasses.replace(batch, values_old=values, values_new=values)
+    if needs_masked_image(objective):
+        masked = all_masked_images(
+            policy, rows, objective, state.step, practice.temperature, course, ranks
+        )
+        batch = dataclasses.replace(batch, **masked)
     plan = prepare(objective, batch, state)
     known = torch.zeros_like(batch.logp_old, dtype=policy.precision)
     sums: dict[str, float] = {}
@@ -280,11 +286,12 @@ def learn(
                 index = busy[torch.tensor(micro, device=device)]
                 scores = policy.scores(
                     [trajectories[int(i)] for i in index], practice.temperature,
-                    entropy_gradient=bool(objective.entropy_coef),
+                    entropy_gradient=bool(objective.entropy_coef), nucleus=nucleus,
                 )  # fmt: skip
                 width = scores.logp.shape[1]
+                entropy = scores.entropy if nucleus is None else scores.nucleus_entropy
                 some = dataclasses.replace(
-                    batch.rows(index, width), logp_new=scores.logp, nucleus_entropy=scores.entropy
+                    batch.rows(index, width), logp_new=scores.logp, nucleus_entropy=entropy
                 )
                 mine = plan.rows(index, width)
                 if once:
@@ -400,49 +407,6 @@ def _collect(
         "put_aside": float(len(left)),
     }
     return groups, left, drawn, seen
-
-
-def _all_scores(
-    policy: Scorer,
-    trajectories: Sequence[Trajectory],
-    practice: Practice,
-    course: Course,
-    mask: Tensor,
-    ranks: Ranks,
-) -> tuple[Tensor, Tensor]:
-    """Log-probabilities and entropies of all rows, without gradient, ``[B, T]``."""
-    logp, entropy = (torch.zeros_like(mask, dtype=policy.precision) for _ in range(2))
-    with torch.no_grad():
-        for part, counts in _dealt(trajectories, policy.shared, course, ranks):
-            found = policy.scores([trajectories[i] for i in part], practice.temperature)
-            width = found.logp.shape[1]
-            logp[part, :width] = counts * found.logp
-            entropy[part, :width] = counts * found.entropy
-    return ranks.sum_(logp), ranks.sum_(entropy)
-
-
-def _all_values(
-    critic: Critic,
-    trajectories: Sequence[Trajectory],
-    course: Course,
-    mask: Tensor,
-    ranks: Ranks,
-) -> Tensor:
-    """The critic's values of all rows, without gradient, ``[B, T]``."""
-    values = torch.zeros_like(mask, dtype=critic.policy.precision)
-    with torch.no_grad():
-        for part, counts in _dealt(trajectories, critic.policy.shared, course, ranks):
-            found = critic.values([trajectories[i] for i in part])
-            values[part, : found.shape[1]] = counts * found
-    return ranks.sum_(values)
-
-
-def _dealt(
-    trajectories: Sequence[Trajectory], shared: bool, course: Course, ranks: Ranks
-) -> list[tuple[list[int], bool]]:
-    """This rank's part of all rows, in micro-batches, and whether each counts."""
-    micros = micro_batches(trajectories, shared=shared, most_tokens=course.micro_tokens)
-    return ranks.rounds(micros)
 
 
 def _parts(groups: Sequence[Group], count: int, device: torch.device) -> Iterator[Tensor]:

@@ -20,6 +20,7 @@ Conventions
   ones are the new ones without their gradient, unless the objective reads them beforehand.
 * What an objective says (clip bounds, divergence, masks ...) GRPOConfig may not say otherwise.
   TRL's own correction of a vLLM's log-probabilities is not used: ``correction`` is an axis here.
+* A reply is right where its reward is 1 or more: TRL knows no verdict beside it.
 * The private methods overridden here are TRL 1.16's.
 """
 
@@ -33,10 +34,12 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
 from benchgen.errors import InputError
+from finetune.diversity import diversities
 from finetune.objectives import (
     Plan,
     RolloutBatch,
@@ -48,6 +51,7 @@ from finetune.objectives import (
     needs_old,
     prepare,
 )
+from finetune.objectives.vppo import needs_masked_image
 
 WRITTEN_FOR = "1.16."
 
@@ -218,8 +222,20 @@ class ObjectiveTrainer(GRPOTrainer):  # type: ignore[misc]
             logp_rollout=sampled if old is not None else None,
             truncated=self.accelerator.gather(cut),
             row_key=number,
-            scores={"length": mask.sum(1)},
+            scores={"length": mask.sum(1), **self._diversities(output, rewards, number // of)},
         )
+
+    def _diversities(
+        self, output: Mapping[str, Any], rewards: Tensor, group: Tensor
+    ) -> dict[str, Tensor]:
+        """How different each reply is from the others of its group, ``[B]`` by name."""
+        if self._objective.diversity == "none":
+            return {}
+        ids = output["completion_ids"]
+        mine = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
+        right = [reward >= 1 for reward in rewards.tolist()]
+        found = diversities(self._objective, gather_object(mine), right, group.tolist())
+        return {name: torch.tensor(values, device=ids.device) for name, values in found.items()}
 
     def _gathered(self, matrix: Tensor) -> Tensor:
         """The rows of all processes, as wide as the widest."""
@@ -268,6 +284,10 @@ def check_expressible(objective: Settings, args: Any) -> None:
         raise InputError(f"this trainer is written for TRL {WRITTEN_FOR}x, not {installed}")
     if objective.value_coef or objective.advantage == "gae":
         raise InputError("the objective needs a critic, which TRL's GRPOTrainer has none of")
+    if needs_masked_image(objective):
+        raise InputError("TRL reads no reply twice, with its picture blackened")
+    if objective.anchor_coef:
+        raise InputError("an anchor needs a nucleus entropy, which TRL's head does not give")
     if objective.entropy_coef:
         raise InputError("entropy_coef needs a nucleus entropy, which TRL's head does not give")
     for name in REPLACED:

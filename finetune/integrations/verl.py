@@ -36,6 +36,7 @@ from benchgen.errors import InputError
 from finetune.objectives import Plan, RolloutBatch, Settings, Totals, loss, names, resolve
 from finetune.objectives.advantages import advantages, discounted_returns, whiten
 from finetune.objectives.canon import at_step
+from finetune.objectives.vppo import needs_masked_image
 
 PREFIX = "benchgen_"
 
@@ -70,12 +71,18 @@ def beyond_verl(settings: Settings) -> str | None:
         return "tokens are chosen over the whole batch, of which its losses see a part at a time"
     if settings.entropy_coef:
         return "its losses see no entropy; its own bonus is actor.entropy_coeff"
+    if settings.anchor_coef:
+        return "its losses see no entropy of a nucleus to be held where it was"
     if settings.kl_coef:
         return "its losses see no reference; its own divergence is actor.use_kl_loss"
     if settings.mask_truncated:
         return "it does not tell which replies were cut off"
     if settings.off_policy_delta is not None:
         return "rows are dropped before an update, where it tells no log-probabilities"
+    if needs_masked_image(settings):
+        return "it reads no reply twice, with its picture blackened"
+    if settings.diversity != "none":
+        return "it tells an estimator no texts to be told apart"
     if settings.advantage == "canon":
         if settings.canon_metric == "entropy":
             return "it tells no entropy before advantages; canon_metric=length it can"

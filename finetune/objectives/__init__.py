@@ -5,6 +5,7 @@
 
 from finetune.objectives.aggregation import Totals
 from finetune.objectives.batch import RolloutBatch
+from finetune.objectives.metrics import mismatch_seen
 from finetune.objectives.objective import (
     Loss,
     ObjectiveOutput,
@@ -12,7 +13,6 @@ from finetune.objectives.objective import (
     State,
     compute,
     loss,
-    mismatch_seen,
     needs_entropy,
     needs_old,
     prepare,

@@ -30,6 +30,7 @@ MATRICES = (
     "logp_rollout",
     "logp_behavior",
     "logp_masked_image",
+    "kl_masked_image",
     "entropy",
     "nucleus_entropy",
     "values_old",
@@ -45,8 +46,10 @@ class RolloutBatch:
     Matrices ``[B, T]``: ``logp_new`` (current policy), ``logp_old`` (the policy when it
     sampled, by the trainer), ``mask``; optional ``logp_ref`` (reference policy), ``logp_rollout``
     (the same as ``logp_old`` by the engine that sampled), ``logp_behavior`` (the denominator of the
-    ratio in rows that are ``off_policy``), ``logp_masked_image``, ``entropy`` (old policy, whole
-    vocabulary), ``nucleus_entropy`` (current policy), ``values_old``, ``values_new`` (critic).
+    ratio in rows that are ``off_policy``), ``logp_masked_image`` (the old policy's where part of
+    the picture is black, NaN in rows without one), ``kl_masked_image`` (its divergence from that
+    over the whole vocabulary, likewise), ``entropy`` (old policy, whole vocabulary),
+    ``nucleus_entropy`` (current policy), ``values_old``, ``values_new`` (critic).
     Vectors ``[B]``: ``rewards``; ``group`` (integers: one number a prompt); optional ``outcome``
     (the raw verdict), ``off_policy`` and ``truncated`` (booleans), ``row_key`` (integers that name
     rows wherever they lie). ``scores`` holds ``[B]``
@@ -67,6 +70,7 @@ class RolloutBatch:
     logp_rollout: Tensor | None = None
     logp_behavior: Tensor | None = None
     logp_masked_image: Tensor | None = None
+    kl_masked_image: Tensor | None = None
     entropy: Tensor | None = None
     nucleus_entropy: Tensor | None = None
     values_old: Tensor | None = None

@@ -19,23 +19,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from finetune.objectives import canon
-from finetune.objectives.advantages import (
-    advantages,
-    all_equal,
-    discounted_returns,
-    token_rewards,
-)
+from finetune.objectives import canon, diver, siren, vppo
+from finetune.objectives.advantages import advantages, discounted_returns, token_rewards
 from finetune.objectives.aggregation import Totals, aggregate
-from finetune.objectives.batch import RolloutBatch, masked_mean, masked_sum
+from finetune.objectives.batch import RolloutBatch, masked_mean
+from finetune.objectives.metrics import passed, seen
 from finetune.objectives.presets import resolve
 from finetune.objectives.ratios import difference
 from finetune.objectives.regularizers import drift, kl_estimate, value_loss
 from finetune.objectives.settings import Settings
-from finetune.objectives.surrogates import clip_shares, surrogate
+from finetune.objectives.surrogates import surrogate
 from finetune.objectives.token_weights import (
     correction,
-    mismatch,
     on_policy_rows,
     select_clip_cov,
     select_kl_cov,
@@ -46,7 +41,8 @@ from finetune.objectives.token_weights import (
 class State:
     """What an objective carries from step to step; it belongs into checkpoints.
 
-    ``anchor`` is an entropy measured at the beginning, ``mixed`` whether old replies have joined.
+    ``anchor`` is SIREN's entropy at the beginning (None before the first step), ``mixed`` whether
+    old replies have joined.
     """
 
     step: int = 0
@@ -61,7 +57,7 @@ class Plan:
 
     ``mask`` is the batch's without the rows that are left out of the loss; ``counted`` is the one
     that normalizers count. ``penalized`` are the tokens of KL-Cov's penalty, ``returns`` the
-    critic's targets.
+    critic's targets, ``anchored`` is what SIREN's penalty is measured from.
     """
 
     settings: Settings
@@ -72,6 +68,7 @@ class Plan:
     penalized: Tensor | None
     returns: Tensor | None
     metrics: Mapping[str, float]
+    anchored: siren.Anchored | None = None
 
     @property
     def totals(self) -> Totals:
@@ -137,14 +134,31 @@ def prepare(
 
 def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
     settings = canon.at_step(settings, batch.rewards, state.step)
+    shaped, told = batch, {}
+    if settings.diversity != "none":
+        bonus = diver.bonus(settings, batch, state.step)
+        shaped = dataclasses.replace(batch, rewards=batch.rewards + bonus)
+        told["diversity_bonus"] = float(bonus.mean())
     mask, counted = batch.mask, batch.mask
     if settings.mask_truncated:
         cut = batch.need("truncated", "masking cut replies")
         mask = mask * ~cut[:, None]
         counted = counted if settings.count_truncated else mask
-    advantage = advantages(settings, batch)
-    seen = {"canon_mu": settings.canon_mu} if settings.advantage == "canon" else {}
-    weights = correction(settings, batch) * on_policy_rows(settings, batch, advantage)
+    advantage = advantages(settings, shaped)
+    if settings.advantage == "canon":
+        told["canon_mu"] = settings.canon_mu
+    weights = correction(settings, batch)
+    if vppo.needs_masked_image(settings):
+        depends = vppo.dependency(settings, batch)
+        alpha = vppo.shaping(settings, batch, depends)
+        kept = vppo.kept_tokens(settings, batch, depends)
+        advantage, weights = alpha[:, None] * advantage, weights * kept
+        told |= {
+            "visual_dependency": float(masked_mean(depends, mask)),
+            "visual_kept": float(masked_mean(kept.to(mask.dtype), mask)),
+            "visual_shaping_most": float(alpha.max()),
+        }
+    weights = weights * on_policy_rows(settings, batch, advantage)
     penalized = None
     within = dataclasses.replace(batch, mask=mask)
     if settings.selection == "clip_cov":
@@ -155,7 +169,11 @@ def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
     if settings.value_coef:
         batch.need("values_old", "a critic's loss")
         known = mask * ~torch.isnan(batch.rewards)[:, None]
-        returns = discounted_returns(token_rewards(settings, batch), known, settings.gamma)
+        returns = discounted_returns(token_rewards(settings, shaped), known, settings.gamma)
+    anchored = None
+    if settings.anchor_coef:
+        anchored = _anchored(settings, within, counted, state)
+        told |= {"peak_entropy": anchored.mean, "anchor": anchored.anchor}
     return Plan(
         settings=settings,
         advantages=advantage,
@@ -164,8 +182,22 @@ def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
         counted=counted,
         penalized=penalized,
         returns=returns,
-        metrics=seen | _seen(batch, advantage, weights, mask),
+        metrics=told | seen(batch, advantage, weights, mask),
+        anchored=anchored,
     )
+
+
+def _anchored(
+    settings: Settings, batch: RolloutBatch, counted: Tensor, state: State
+) -> siren.Anchored:
+    """The batch's entropy, which is its own anchor where there is none yet."""
+    entropy = batch.need("nucleus_entropy", "an anchor")
+    rows = siren.peak_entropy(settings, entropy, batch.mask)
+    mean = float(rows.sum()) / max(len(counted), 1)
+    for anchor in (settings.anchor, state.anchor):
+        if anchor is not None:
+            return siren.Anchored(mean, anchor)
+    return siren.Anchored(mean, mean)
 
 
 def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
@@ -196,9 +228,18 @@ def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
     if settings.drift_coef:
         metrics["drift"] = part(drift(rows.logp_new, rows.logp_old))
         whole = whole + settings.drift_coef * metrics["drift"]
+    if settings.nll_coef:
+        metrics["nll"] = part(-rows.logp_new)
+        whole = whole + settings.nll_coef * metrics["nll"]
     if settings.entropy_coef:
         metrics["entropy_bonus"] = part(rows.need("nucleus_entropy", "an entropy bonus"))
         whole = whole - settings.entropy_coef * metrics["entropy_bonus"]
+    if plan.anchored is not None:
+        entropy = rows.need("nucleus_entropy", "an anchor")
+        metrics["anchor_penalty"] = siren.penalty(
+            settings, entropy, plan.mask, plan.anchored, totals
+        )
+        whole = whole + settings.anchor_coef * metrics["anchor_penalty"]
     if settings.value_coef:
         assert plan.returns is not None
         values, before = rows.need("values_new", "a critic"), rows.need("values_old", "a critic")
@@ -208,12 +249,12 @@ def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:
         whole = whole + settings.value_coef * metrics["value_loss"]
     found = {name: float(value.detach()) for name, value in metrics.items()}
     with torch.no_grad():
-        passed = _passed(plan, rows, totals)
-    return Loss(whole, {**found, "loss": float(whole.detach()), **passed})
+        shares = passed(settings, rows, plan.advantages, totals)
+    return Loss(whole, {**found, "loss": float(whole.detach()), **shares})
 
 
 def needs_old(settings: Settings) -> bool:
-    """Whether ``prepare`` reads ``logp_old``, ``logp_new`` or ``entropy``.
+    """Whether ``prepare`` reads ``logp_old``, ``logp_new`` or entropies.
 
     Where it does not, and each rollout is learned from once, they may be had from the pass that
     has the gradient (``reweighed``), and no other is needed.
@@ -222,6 +263,8 @@ def needs_old(settings: Settings) -> bool:
         settings.reward_kl_coef
         or settings.selection != "none"
         or settings.off_policy_delta is not None
+        or settings.anchor_coef
+        or vppo.needs_masked_image(settings)
         or needs_entropy(settings)
     )
 
@@ -251,58 +294,6 @@ def compute(
     found = loss(plan, batch, plan.totals)
     metrics = {**plan.metrics, **found.metrics}
     return ObjectiveOutput(found.loss, plan.advantages, plan.token_weights, metrics)
-
-
-def _seen(
-    batch: RolloutBatch, advantage: Tensor, weights: Tensor, mask: Tensor
-) -> dict[str, float]:
-    """Of the whole batch: rewards, groups that teach nothing, how far the engine is off."""
-    known = ~torch.isnan(batch.rewards)
-    names, first = torch.unique(batch.group, return_inverse=True)
-    alike = all_equal(batch.rewards, batch.group, known)
-    per_group = torch.zeros(len(names), device=alike.device).index_put((first,), alike.float())
-    found = {
-        "reward": float(batch.rewards[known].mean()) if bool(known.any()) else 0.0,
-        "length": float(batch.lengths.mean()),
-        "zero_variance_groups": float(per_group.mean()),
-        "advantage_absolute": float(masked_mean(advantage.abs(), mask)),
-        "weight": float(masked_mean(weights, mask)),
-    }
-    if batch.entropy is not None:
-        found["entropy_old"] = float(masked_mean(batch.entropy, mask))
-    return found | mismatch_seen(batch)
-
-
-def mismatch_seen(batch: RolloutBatch) -> dict[str, float]:
-    """How far the engine's log-probabilities are from the trainer's; nothing without them.
-
-    The mean of k3, the largest difference, the effective share of the tokens (Kish, of the
-    weights between the two), and the share whose weight is above 2.
-    """
-    if batch.logp_rollout is None:
-        return {}
-    logs = mismatch(batch)
-    held = logs.clamp(-20.0, 20.0)
-    rho = torch.exp(held) * batch.mask
-    size = rho.sum() ** 2 / (rho**2).sum().clamp(min=1e-30)
-    return {
-        # Not rho - logs - 1, which rounds to less than nothing.
-        "mismatch_k3": float(masked_mean(torch.expm1(held) - held, batch.mask)),
-        "mismatch_largest": float(logs.abs().max()),
-        "mismatch_effective": float(size / batch.mask.sum().clamp(min=1)),
-        "mismatch_over_2": float(masked_mean((rho > 2).to(rho.dtype), batch.mask)),
-    }
-
-
-def _passed(plan: Plan, rows: RolloutBatch, totals: Totals) -> dict[str, float]:
-    """Shares of the step's tokens."""
-    count = max(totals.tokens, 1)
-    shares = clip_shares(plan.settings, rows, plan.advantages)
-    found = {name: float(value) / count for name, value in shares.items()}
-    # How far the policy has gone from the one that sampled, whatever the objective makes of it.
-    gone = drift(rows.logp_new, rows.logp_old)
-    found["kl_old"] = float(masked_sum(gone, rows.mask).sum()) / count
-    return found
 
 
 def _draw(state: State) -> int:

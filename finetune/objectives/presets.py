@@ -87,6 +87,23 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "dual_clip": 3.0,
             "aggregation": "seq_mean_token_sum_norm",
         },
+        # Huang et al., arXiv:2510.09285, on DAPO.
+        "vppo": {
+            "clip_high": 0.28,
+            "dual_clip": 3.0,
+            "visual_filter": 0.4,
+            "visual_shaping": 0.9,
+            "nll_coef": 0.06,
+        },
+        # Jiang et al., arXiv:2509.25133, on Dr. GRPO.
+        "siren": {
+            "advantage": "group_mean",
+            "dual_clip": 3.0,
+            "aggregation": "seq_mean_token_sum_norm",
+            "anchor_coef": 0.005,
+        },
+        # Hu et al., arXiv:2509.26209: DIVER-MIX on GRPO with the higher clip.
+        "diver": {"clip_high": 0.28, "diversity": "mix"},
     }
 )
 

@@ -31,6 +31,12 @@ CHOICES = {
     ),
     "canon_schedule": ("constant", "reward", "one_minus_reward", "cosine", "one_minus_cosine"),
     "canon_scaled": ("high", "low"),
+    "diversity": ("none", "textual", "formula", "musical", "mix"),
+    "visual_dependency": ("k3", "kl"),
+    "visual_blind": ("keep", "filter"),
+    "anchor_square": ("global", "micro"),
+    "diversity_groups": ("mixed", "all", "all_right"),
+    "diversity_schedule": ("fading", "constant", "cut", "rising"),
     "ratio": ("none", "token", "sequence_geometric", "sequence_product", "sequence_token"),
     "surrogate": (
         "clip",
@@ -85,6 +91,12 @@ class Settings:
     scales the half ``canon_scaled``: the long one in the paper, the one of low entropy as released.
     ``canon_alone`` gives a reply without others its reward for its advantage, as released.
 
+    DIVER (``diver.py``) adds ``diversity_coef`` times a ``diversity``, held to ``textual_cap``,
+    ``formula_cap`` or ``musical_cap``, to the rewards of right replies, in the groups of
+    ``diversity_groups``, and times a group's accuracy if ``diversity_by_accuracy``; it fades by
+    ``diversity_schedule`` and ``diversity_steps``. ``diversity_released`` asks for the diversities
+    as DIVER's code measures them.
+
     Ratio and surrogate: the ratio is held to ``1 - clip_low .. 1 + clip_high``; ``dual_clip`` is
     the most that it may be where the advantage is negative (3 in verl, none in TRL). The other
     numbers belong to the surrogates whose name they bear.
@@ -92,10 +104,21 @@ class Settings:
     Aggregation: ``max_length`` divides in ``seq_mean_token_sum_norm`` (the longest reply that may
     be sampled, never the width of a tensor).
 
+    VPPO (``vppo.py``) keeps the share ``visual_filter`` of a reply's tokens and shapes its
+    advantage from ``visual_shaping`` up (None: neither), by ``visual_dependency`` on pictures of
+    which patches of ``visual_patch`` pixels are black with probability ``visual_chance``.
+    ``visual_blind`` says what becomes of rows without a picture, ``visual_device_rows`` and
+    ``visual_micro_rows`` take the shaping's statistics apart, as released.
+
     Regularizers in the loss: ``kl_coef`` times ``kl`` of ``logp_new`` against ``logp_ref``,
     times the token ratio if ``kl_ratio`` (TRL's correction of its bias); ``entropy_coef`` times
     ``nucleus_entropy`` is taken off; ``drift_coef`` times k3 of ``logp_new`` against ``logp_old``.
-    ``value_coef`` times the critic's loss, clipped at ``value_clip``.
+    ``nll_coef`` times the negative of ``logp_new`` is added; ``value_coef`` times the critic's
+    loss, clipped at ``value_clip``. SIREN (``siren.py``): ``anchor_coef`` times the square of how
+    far the entropy of the rows' peaks, above ``peak_quantile`` of each (or at it, unless
+    ``peak_strict``), has gone from ``anchor`` (None: that of the first step), the square
+    ``anchor_square`` of the batch or of a micro-batch. Those entropies are of the likeliest tokens
+    of ``nucleus_mass``, with ``nucleus_boundary`` the one that crosses it, too.
 
     Token weights: ``correction`` of the difference between engine and trainer, held to
     ``correction_low .. correction_high``; ``off_policy_delta`` drops a row of negative advantage
@@ -120,6 +143,16 @@ class Settings:
     canon_alpha: float = 1.0
     canon_scaled: str = "high"
     canon_alone: bool = False
+    diversity: str = "none"
+    diversity_coef: float = 0.1
+    textual_cap: float = 0.91
+    formula_cap: float = 0.42
+    musical_cap: float = 0.42
+    diversity_groups: str = "mixed"
+    diversity_by_accuracy: bool = False
+    diversity_schedule: str = "fading"
+    diversity_steps: tuple[float, float] = (100.0, 50.0)
+    diversity_released: bool = False
 
     ratio: str = "token"
     surrogate: str = "clip"
@@ -146,8 +179,25 @@ class Settings:
     kl_ratio: bool = False
     entropy_coef: float = 0.0
     drift_coef: float = 0.0
+    nll_coef: float = 0.0
     value_coef: float = 0.0
     value_clip: float = 0.2
+    anchor_coef: float = 0.0
+    anchor: float | None = None
+    anchor_square: str = "global"
+    nucleus_mass: float = 0.8
+    nucleus_boundary: bool = False
+    peak_quantile: float = 0.8
+    peak_strict: bool = True
+
+    visual_filter: float | None = None
+    visual_shaping: float | None = None
+    visual_dependency: str = "k3"
+    visual_patch: int = 14
+    visual_chance: float = 0.5
+    visual_blind: str = "keep"
+    visual_device_rows: int | None = None
+    visual_micro_rows: int | None = None
 
     correction: str = "none"
     correction_low: float = 0.0
@@ -175,11 +225,23 @@ class Settings:
         _, _, steps, warmup, cycles = self.canon_cosine
         if not (0 < warmup < steps and cycles > 0):
             raise InputError("canon_cosine is most, least, steps, a shorter warm-up, and cycles")
+        if not (0 < self.nucleus_mass <= 1 and 0 <= self.peak_quantile <= 1):
+            raise InputError("nucleus_mass is above 0 and up to 1, peak_quantile from 0 to 1")
+        for share in (self.visual_filter, self.visual_shaping):
+            if share is not None and not 0 < share <= 1:
+                raise InputError("visual_filter, visual_shaping are none, or above 0 and up to 1")
+        if self.visual_patch < 1 or not 0 <= self.visual_chance <= 1:
+            raise InputError("visual_patch is a pixel or more, visual_chance from 0 to 1")
+        if self.diversity_steps[1] <= 0:
+            raise InputError("diversity_steps: those before a bonus fades, those that it takes")
 
     @property
     def regularized(self) -> bool:
         """Whether a row without advantage still has a gradient."""
-        coefficients = (self.kl_coef, self.entropy_coef, self.drift_coef, self.value_coef)
+        coefficients = (
+            *(self.kl_coef, self.entropy_coef, self.drift_coef, self.value_coef),
+            *(self.anchor_coef, self.nll_coef),
+        )
         return any(coefficients) or self.selection == "kl_cov" or self.surrogate == "dro"
 
 

@@ -68,7 +68,7 @@ def main() -> None:
                 unread = torch.nn.Parameter(torch.ones(2, 2, dtype=dtype))
                 objective = resolve(name, correction="truncate", max_length=8, kl_coef=0.1)
                 learn(
-                    policy, groups, objective, State(1, 3),
+                    policy, groups, objective, State(1, 3, anchor=0.1),
                     Still([*trained, ("unread", unread)], optimization, judging),
                     practice, Course(micro_tokens=most), rate_step=0, reference=reference,
                     critic=valued, ranks=ranks,

@@ -102,6 +102,7 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--override", "clip_high=abc"], "clip_high is of the kind of 0.2"),
         (["--objective", "grpo", "--override", "ratio=none"], "is one of a ratio, which is none"),
         (["--objective", "canon", "--override", "canon_metric=wit"], "by entropy or length here, "),
+        (["--objective", "vppo"], "vppo learns from pictures: give --modality image"),
         (["--objective", "grpo", "--validate-every", "2"], "go together"),
         (["--objective", "sft", "--validate-every", "2"], "sft is not validated"),
         (["--objective", "sft", "--keep", "-1"], "--keep is 0 or more"),

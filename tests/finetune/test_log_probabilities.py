@@ -12,6 +12,7 @@ from torch import Tensor
 
 from finetune import log_probabilities
 from finetune.log_probabilities import bare_head, takes_shared_prompts, token_scores
+from finetune.objectives.siren import Nucleus, nucleus_entropy
 from finetune.packing import micro_batches, pack, packed_tokens
 from finetune.trajectory import Trajectory
 
@@ -73,6 +74,26 @@ def test_gradients_are_those_of_a_plain_forward_pass(make_model: MakeModel, shar
     gradients = torch.autograd.grad((weights * found.logp).sum(), list(model.parameters()))
     for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_entropies_of_a_nucleus_are_those_of_a_plain_forward_pass(
+    make_model: MakeModel, shared: bool
+) -> None:
+    model = make_model()
+    drawn = trajectories(3)
+    found = token_scores(model, drawn, temperature=0.5, shared=shared, nucleus=Nucleus(0.7))
+    assert found.nucleus_entropy is not None
+    for number, trajectory in enumerate(drawn):
+        start, length = len(trajectory.prompt), len(trajectory.reply)
+        token_ids = torch.tensor([[*trajectory.prompt, *trajectory.reply]])
+        scores = model(token_ids).logits[0, start - 1 : -1] / 0.5
+        expected = nucleus_entropy(scores, Nucleus(0.7))
+        torch.testing.assert_close(found.nucleus_entropy[number, :length], expected)
+        assert bool((found.nucleus_entropy[number, length:] == 0).all())
+    assert float(found.nucleus_entropy.detach().max()) > 1
+    gradients = torch.autograd.grad(found.nucleus_entropy.sum(), list(model.parameters()))
+    assert float(gradients[0].abs().max()) > 0
 
 
 def test_scores_are_never_all_held_at_once(

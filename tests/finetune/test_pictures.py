@@ -20,15 +20,18 @@ from benchgen.errors import InputError
 from benchgen.plan import make_plan
 from evaluators.engines.transformers import LoadedModel, TransformersEngine
 from evaluators.questions import Question
+from finetune.blackened import blackened
 from finetune.course import Course
 from finetune.examples import read_examples, trajectory
-from finetune.log_probabilities import takes_shared_prompts, why_not_shown
+from finetune.log_probabilities import reply_states, takes_shared_prompts, why_not_shown
 from finetune.objectives import State, resolve
 from finetune.optimizer import Optimization, Optimizer
 from finetune.packing import pack
+from finetune.passes import all_masked_images
 from finetune.pictures import PictureReader
 from finetune.policy import Policy, load_policy
 from finetune.questions import Listed
+from finetune.ranks import Ranks
 from finetune.rewards import Reward, correctness
 from finetune.rollouts import Group, draw_groups, read_rollouts
 from finetune.sft import accumulate, imitate
@@ -458,6 +461,64 @@ def test_rollouts_saw_the_pictures_that_the_policy_learns_from(
     for number, one in enumerate(drawn):
         sampled = torch.tensor(one.logprobs)
         assert float((others[number, : len(sampled)] - sampled).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("most", [1, 100_000])
+def test_what_hangs_on_a_picture_is_read_with_it_blackened_for_each_reply(
+    policy: Policy, questions: list[Question], most: int
+) -> None:
+    rows = [one for group in rolled_out(policy, questions)[-2:] for one in group]
+    rows[3] = dataclasses.replace(rows[3], pictures=())
+    rows[3] = dataclasses.replace(rows[3], prompt=asked(policy)[1])
+    objective = resolve("vppo", visual_patch=8)
+    found = {}
+    for dependency in ("k3", "kl"):
+        chosen = dataclasses.replace(objective, visual_dependency=dependency)
+        course = Course(micro_tokens=most)
+        found |= all_masked_images(policy, rows, chosen, 2, 0.7, course, Ranks())
+    logp, divergence = found["logp_masked_image"], found["kl_masked_image"]
+    for number, one in enumerate(rows):
+        length = len(one.tokens)
+        if number == 3:
+            assert bool(torch.isnan(logp[3]).all() and torch.isnan(divergence[3]).all())
+            continue
+        pictures = blackened(one.trajectory, one.seed, 2, patch=8, chance=0.5)
+        dark = dataclasses.replace(one.trajectory, pictures=pictures)
+        whole, black = (spoken(policy, each, 0.7) for each in (one.trajectory, dark))
+        at = range(length), list(one.tokens)
+        torch.testing.assert_close(logp[number, :length], black[at], atol=1e-6, rtol=0)
+        expected = (whole.exp() * (whole - black)).sum(-1)
+        torch.testing.assert_close(divergence[number, :length], expected, atol=1e-6, rtol=0)
+        assert float((black - whole).abs().max()) > 1e-4
+        assert bool((logp[number, length:] == 0).all())
+
+
+def spoken(policy: Policy, one: Trajectory, temperature: float) -> Tensor:
+    """Log-probabilities of all words at each of a reply's tokens, read alone, ``[T, V]``."""
+    _, states = reply_states(policy.model, [one], policy)
+    scores = policy.model.get_output_embeddings()(states) / temperature
+    return torch.log_softmax(scores, -1).detach()
+
+
+def test_a_step_learns_from_the_tokens_that_hang_on_their_pictures(
+    policy: Policy, questions: list[Question]
+) -> None:
+    groups = [
+        [dataclasses.replace(one, reward=float(one.sample % 2)) for one in group]
+        for group in rolled_out(policy, questions)
+    ]
+    objective = resolve("vppo", correction="truncate", visual_patch=8)
+    once = Optimization(steps=1, learning_rate=1e-2)
+    optimizer = Optimizer(policy.model.named_parameters(), once)
+    figures = learn(
+        policy, groups, objective, State(1, 3), optimizer, PRACTICE, Course(micro_tokens=400),
+        rate_step=0,
+    )  # fmt: skip
+    lengths = [len(one.tokens) for group in groups for one in group]
+    kept = sum(-(-2 * length // 5) for length in lengths)
+    assert figures["visual_kept"] == pytest.approx(kept / sum(lengths), abs=1e-6)
+    assert figures["visual_dependency"] > 0 and figures["visual_shaping_most"] > 1
+    assert figures["nll"] > 0 and figures["gradient_norm"] > 0
 
 
 def test_a_step_on_pictures_can_be_learned_again_from_its_journal(

@@ -22,6 +22,7 @@ from finetune import trainer
 from finetune.checkpoint import latest_step
 from finetune.course import Course
 from finetune.objectives import Settings, State, compute, needs_old, resolve
+from finetune.objectives.siren import Nucleus, peak_entropy
 from finetune.optimizer import NotFiniteError, Optimization, Optimizer
 from finetune.policy import Policy
 from finetune.questions import Listed
@@ -109,12 +110,21 @@ def test_what_is_rewarded_is_learned(
     assert sum(accuracies[-5:]) / 5 > 0.9
 
 
-@pytest.mark.parametrize("cut", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("cut", "objective"),
+    [
+        *((cut, DAPO) for cut in (1, 3, 5)),
+        (3, resolve("siren", max_length=3, anchor_coef=1.0)),
+        (3, resolve("canon", max_length=3, canon_schedule="cosine")),
+        (3, resolve("diver", diversity="musical")),
+    ],
+    ids=["dapo-1", "dapo-3", "dapo-5", "siren", "canon", "diver"],
+)
 def test_a_run_that_was_cut_comes_to_the_same_weights(
-    tmp_path: Path, policy: Policy, questions: list[Question], make_model: MakeModel, cut: int
+    tmp_path: Path, policy: Policy, questions: list[Question], cut: int, objective: Settings
 ) -> None:
     begun = {name: value.clone() for name, value in policy.model.state_dict().items()}
-    whole = run(policy, questions, tmp_path / "whole")
+    whole = run(policy, questions, tmp_path / "whole", objective)
 
     class Killed(Exception):
         pass
@@ -125,15 +135,19 @@ def test_a_run_that_was_cut_comes_to_the_same_weights(
 
     policy.model.load_state_dict(begun)
     with pytest.raises(Killed):
-        run(policy, questions, tmp_path / "other", progress=die)
+        run(policy, questions, tmp_path / "other", objective, progress=die)
     torch.rand(7)
     if latest_step(tmp_path / "other") is None:
         policy.model.load_state_dict(begun)
         going_on = policy
     else:
         going_on = reloaded(tmp_path / "other", policy.tokenizer)
-    other = run(going_on, questions, tmp_path / "other")
+    other = run(going_on, questions, tmp_path / "other", objective)
     assert other.steps == whole.steps == 6
+    if objective.anchor_coef:
+        anchors = {line["anchor"] for line in lines(tmp_path / "other")}
+        assert anchors == {lines(tmp_path / "other")[0]["peak_entropy"]}
+        assert any(line["anchor_penalty"] > 0 for line in lines(tmp_path / "other"))
     assert weights(other.checkpoint) == weights(whole.checkpoint)
     for name in ("trainer/state.json", "trainer/tensors.safetensors"):
         assert (other.checkpoint / name).read_bytes() == (whole.checkpoint / name).read_bytes()
@@ -304,6 +318,27 @@ def test_halves_by_entropy_are_those_of_the_policy_that_sampled(
     expected = torch.cat([p.grad.flatten() for p in policy.model.parameters()])
     assert float((found - expected).norm() / expected.norm()) < 1e-5
     assert float(expected.norm()) > 0
+
+
+@pytest.mark.parametrize("most", [1, 400, 100_000])
+def test_an_anchor_pulls_the_whole_batch_whatever_the_micro_batches(
+    policy: Policy, questions: list[Question], most: int
+) -> None:
+    groups = drawn(policy, questions).groups
+    objective = resolve("siren", max_length=3, anchor_coef=1.0, anchor=0.2, nucleus_mass=0.95)
+    found = gradient(policy, groups, objective, PRACTICE, Course(micro_tokens=most))
+    scores = policy.scores(
+        [one.trajectory for group in groups for one in group], 1.0, nucleus=Nucleus(0.95)
+    )
+    assert scores.nucleus_entropy is not None
+    rows = peak_entropy(objective, scores.nucleus_entropy, scores.mask)
+    plain = gradient(policy, groups, resolve("dr_grpo", max_length=3, dual_clip=3.0),
+                     PRACTICE, COURSE)  # fmt: skip
+    policy.model.zero_grad()
+    ((rows.mean() - 0.2) ** 2).backward()
+    pulled = torch.cat([p.grad.flatten() for p in policy.model.parameters()])
+    assert float((found - plain - pulled).norm() / found.norm()) < 1e-5
+    assert float(pulled.norm()) > 1e-3 * float(found.norm())
 
 
 def test_micro_batches_and_the_layout_of_rows_do_not_change_the_gradient(

@@ -16,6 +16,7 @@ import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from benchgen.errors import InputError
+from finetune.diversity import diversities
 from finetune.integrations.trl import REPLACED, SHOWN, ObjectiveTrainer, check_expressible
 from finetune.log_probabilities import TokenScores, token_scores
 from finetune.objectives import (
@@ -42,7 +43,7 @@ from tests.finetune.integrations.trl_run import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-PRESETS = [name for name in names() if name != "ppo"]
+PRESETS = [name for name in names() if name not in ("ppo", "siren", "vppo")]
 OVERRIDDEN = ("_calculate_rewards", "_generate_and_score_completions", "_compute_loss")
 BOUND = 1e-5
 
@@ -97,16 +98,21 @@ def direct(
     for number, one in enumerate(made):
         mask[number, : len(one.tokens)] = torch.tensor(one.chosen, dtype=mask.dtype)
         engine[number, : len(one.tokens)] = torch.tensor(one.logprobs)
+    rewards = torch.tensor([worth(one) for one in made])
+    group = torch.arange(len(made)) // SAMPLES
+    texts = [make_tokenizer().decode(one.tokens, skip_special_tokens=True) for one in made]
+    apart = diversities(objective, texts, [r >= 1 for r in rewards.tolist()], group.tolist())
     batch = RolloutBatch(
         logp_new=old,
         logp_old=old,
         mask=mask,
-        rewards=torch.tensor([worth(one) for one in made]),
-        group=torch.arange(len(made)) // SAMPLES,
+        rewards=rewards,
+        group=group,
         logp_ref=reference,
         logp_rollout=engine if correction else None,
         truncated=torch.tensor([len(one.tokens) == LONGEST for one in made]),
         entropy=before.entropy,
+        scores={name: torch.tensor(values) for name, values in apart.items()},
     )
     plan = prepare(objective, batch, State(generation + 1, 3))
     index = torch.arange(len(made)) if rows is None else rows
@@ -280,6 +286,8 @@ def arguments(tmp_path: Path, **changes: Any) -> Any:
         (resolve("ppo"), "critic"),
         (resolve("grpo", advantage="gae"), "critic"),
         (resolve("grpo", entropy_coef=0.01), "nucleus entropy"),
+        (resolve("siren", max_length=8), "nucleus entropy"),
+        (resolve("vppo"), "no reply twice"),
     ],
 )
 def test_what_trl_cannot_do_is_said_before_a_model_is_loaded(

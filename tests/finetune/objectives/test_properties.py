@@ -19,7 +19,9 @@ from finetune.objectives.ratios import log_ratio
 
 MakeBatch = Callable[..., RolloutBatch]
 
-WHOLE: dict[str, dict[str, Any]] = {name: {"max_length": 16} for name in ("dr_grpo", "canon")}
+WHOLE: dict[str, dict[str, Any]] = {
+    name: {"max_length": 16} for name in ("dr_grpo", "canon", "siren")
+}
 """Overrides without which a preset is not whole."""
 
 GROUPED = sorted(
@@ -53,6 +55,9 @@ def random_batch(seed: int, groups: int = 3, size: int = 4, width: int = 6) -> R
         truncated=uniform(rows) < 0.2,
         row_key=torch.arange(rows),
         entropy=uniform(rows, width),
+        nucleus_entropy=uniform(rows, width),
+        logp_masked_image=old - uniform(rows, width),
+        scores={f"{kind}_diversity": uniform(rows) for kind in ("textual", "formula")},
     )
 
 
@@ -327,6 +332,10 @@ def test_mismatch_of_the_engine_is_measured() -> None:
         ("ppo", {}, "needs values_old, which the batch lacks"),
         ("grpo", {"kl_coef": 0.1}, "needs logp_ref, which the batch lacks"),
         ("grpo", {"mask_truncated": True}, "needs truncated, which the batch lacks"),
+        ("vppo", {}, "a dependency on pictures needs logp_masked_image, which the batch lacks"),
+        ("vppo", {"visual_dependency": "kl"}, "needs kl_masked_image, which the batch lacks"),
+        ("vppo", {"visual_filter": 0}, "are none, or above 0 and up to 1"),
+        ("vppo", {"visual_patch": 0}, "visual_patch is a pixel or more"),
         ("canon", {"max_length": 8}, "halves by entropy needs entropy, which the batch lacks"),
         ("canon", {"max_length": 8, "canon_metric": "wit"}, "no metric 'wit' to sort replies by; "),
         ("canon", {"max_length": 8, "canon_cosine": [1, 0, 5, 9, 3]}, "a shorter warm-up"),
@@ -335,7 +344,8 @@ def test_mismatch_of_the_engine_is_measured() -> None:
 def test_what_cannot_be_is_said_in_a_line(name: str, overrides: Any, said: str) -> None:
     bare = dataclasses.replace(
         random_batch(20),
-        **dict.fromkeys(("logp_ref", "values_old", "values_new", "truncated", "entropy")),
+        **dict.fromkeys(("logp_ref", "values_old", "values_new", "truncated")),
+        **dict.fromkeys(("entropy", "nucleus_entropy", "logp_masked_image")),
     )
     with pytest.raises(InputError, match=said):
         compute(name, bare, **overrides)

@@ -1,0 +1,115 @@
+"""SIREN: entropy is held near its beginning, where there is a choice (arXiv:2509.25133).
+
+Conventions
+-----------
+* A nucleus is the likeliest tokens at a place whose probabilities, added up in their order, stay
+  below ``mass``: the token that crosses it is left out, as released; with ``boundary`` it is of the
+  nucleus, as in top-p sampling. The first token always is; a nucleus of one has entropy 0.
+* A place is a peak where its entropy is above the quantile of its own row. Peaks and nuclei are
+  constants: gradients go through the probabilities within the nucleus alone.
+* H, the policy's entropy, is the mean over rows of the mean over a row's peaks; a row without peaks
+  has 0 and counts. The penalty is ``(H - anchor)^2``, ``anchor`` the H of the first step.
+* The square of a sum is no sum of parts. So the parts' gradients are those of ``2 (H - anchor)``
+  times their share of H, with the H that the whole batch had before the step: where the policy is
+  still that one, the gradient is the square's, whatever the micro-batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from finetune.objectives.aggregation import Totals
+from finetune.objectives.batch import masked_sum
+from finetune.objectives.settings import Settings
+
+AT_FIRST = 512
+"""Tokens that are sorted; twice as many where their mass falls short, and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nucleus:
+    """Which tokens an entropy is of: the likeliest of together less than ``mass``, up to 1."""
+
+    mass: float
+    boundary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """The entropy H of a batch before its step, and where it is to stay; both in nats."""
+
+    mean: float
+    anchor: float
+
+
+def nucleus_of(settings: Settings) -> Nucleus | None:
+    """The nucleus that an objective reads entropies of; None where it reads none."""
+    if not settings.anchor_coef:
+        return None
+    return Nucleus(settings.nucleus_mass, settings.nucleus_boundary)
+
+
+def nucleus_entropy(scores: Tensor, nucleus: Nucleus) -> Tensor:
+    """The entropy, in nats, of the nucleus's tokens among themselves, ``[N]`` of ``[N, V]``."""
+    whole = torch.logsumexp(scores.detach(), -1, keepdim=True)
+    size = scores.shape[-1]
+    count = min(AT_FIRST, size)
+    while True:
+        top = torch.topk(scores, count).values
+        met = torch.exp(top.detach() - whole).cumsum(-1)
+        if count == size or bool((met[:, -1] >= nucleus.mass).all()):
+            break
+        count = min(2 * count, size)
+    inside = met < nucleus.mass
+    if nucleus.boundary:
+        inside = inside.roll(1, -1)
+    inside[:, 0] = True
+    total = torch.logsumexp(top.masked_fill(~inside, -torch.inf), -1, keepdim=True)
+    # What is outside has no part in the sum; its exponential, were it large, none in the gradient.
+    logs = torch.where(inside, top - total, torch.zeros_like(top))
+    return -torch.where(inside, torch.exp(logs) * logs, torch.zeros_like(top)).sum(-1)
+
+
+def peaks(entropy: Tensor, mask: Tensor, quantile: float, strict: bool = True) -> Tensor:
+    """Where a row's entropy is above its quantile (linear between its values), ``[B, T]``.
+
+    Without ``strict`` it is where it reaches it, which the first release had.
+    """
+    there = mask > 0
+    ordered = torch.where(there, entropy.detach(), torch.inf).sort(1).values
+    at = (there.sum(1) - 1).clamp(min=0) * quantile
+    low = at.floor().long()
+    high = at.ceil().long()
+    below = ordered.gather(1, low[:, None])
+    above = ordered.gather(1, high[:, None])
+    bound = below + (above - below).nan_to_num() * (at - low)[:, None]
+    over = entropy.detach() > bound if strict else entropy.detach() >= bound
+    return over & there
+
+
+def peak_entropy(settings: Settings, entropy: Tensor, mask: Tensor) -> Tensor:
+    """The mean entropy of each row's peaks, ``[B]``, 0 where there are none."""
+    chosen = peaks(entropy, mask, settings.peak_quantile, settings.peak_strict).to(entropy.dtype)
+    return masked_sum(entropy, chosen) / chosen.sum(1).clamp(min=1)
+
+
+def penalty(
+    settings: Settings, entropy: Tensor, mask: Tensor, anchored: Anchored, totals: Totals
+) -> Tensor:
+    """These rows' part of ``(H - anchor)^2``, a scalar.
+
+    With ``anchor_square`` ``micro`` it is the square of the rows' own mean, weighed by their
+    number, as released: it hangs on the micro-batches and pulls each of them to the anchor.
+    """
+    rows = max(totals.rows, 1)
+    found = peak_entropy(settings, entropy, mask)
+    share = len(found) / rows
+    if settings.anchor_square == "micro":
+        return (found.mean() - anchored.anchor) ** 2 * share
+    part = found.sum() / rows
+    off = anchored.mean - anchored.anchor
+    pulled = 2 * off * part
+    return pulled + (off * (part - anchored.anchor * share) - pulled).detach()
