@@ -32,6 +32,7 @@ from benchgen.commands.import_ import import_
 from benchgen.commands.power import power
 from benchgen.commands.publish import publish
 from benchgen.commands.quickstart import quick_start
+from benchgen.commands.replay import replay
 from benchgen.commands.show import show
 from benchgen.commands.study import study
 from benchgen.commands.synth import synth
@@ -70,6 +71,7 @@ app.command("audit")(audit)
 app.command("eval")(evaluate)
 app.command("train")(train)
 app.command("study")(study)
+app.command("replay")(replay)
 app.command("compare")(compare)
 app.command("power")(power)
 app.command("board")(board)

@@ -235,8 +235,10 @@ def _rl(job: Job, optimization: Optimization, course: Course) -> Begin:
 
     settings = {"correction": "truncate", **parse_overrides(job.overrides)}
     objective = resolve(job.objective, **{"max_length": job.max_tokens, **settings})
-    if objective.aggregation != "seq_mean_token_sum_norm":
+    if not objective.by_length:
         objective = resolve(job.objective, **settings)
+    if objective.replay_beta is not None and job.dynamic:
+        raise InputError(f"{job.objective} replays groups as they are: it goes without --dynamic")
     if needs_masked_image(objective) and job.modality == "text":
         raise InputError(f"{job.objective} learns from pictures: give --modality image")
     if objective.advantage == "canon" and objective.canon_metric not in ("entropy", "length"):

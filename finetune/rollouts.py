@@ -37,7 +37,8 @@ from finetune.trajectory import Trajectory
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """One reply. ``reward`` may be NaN; ``outcome`` is the bare verdict, ``truncated`` whether the
-    reply was cut at its longest, ``aside`` whether it is not learned from.
+    reply was cut at its longest, ``aside`` whether it is not learned from, ``replayed`` whether an
+    earlier policy said it, whose log-probabilities it has.
     """
 
     draw: int
@@ -57,6 +58,7 @@ class Rollout:
     verdict: str
     pictures: tuple[bytes, ...] = ()
     aside: bool = False
+    replayed: bool = False
 
     @property
     def trajectory(self) -> Trajectory:
@@ -88,10 +90,12 @@ def draw_groups(
     max_tokens: int,
     seed: int,
     journalled: Journalled = MappingProxyType({}),
+    replayed: Mapping[int, Rollout] = MappingProxyType({}),
 ) -> Drawn:
     """``samples`` replies to each question, which has the number of its draw with it.
 
-    A step that was ``journalled`` is taken from there, whole: what is not in it failed.
+    A step that was ``journalled`` is taken from there, whole: what is not in it failed. Where a
+    draw has a ``replayed`` reply, that is its last, and one less is asked for.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def draw_groups(
     known = dict(questions)
     found: dict[int, list[Rollout]] = {draw: [] for draw, _ in questions}
     for draw, question in questions:
-        for sample in range(samples):
+        for sample in range(samples - (draw in replayed)):
             name = f"{draw}#{sample}"
             own = rollout_seed(seed, draw, sample)
             if journalled:
@@ -129,6 +133,9 @@ def draw_groups(
         judged = judge(rewards, known[draw].problem, response)
         found[draw].append(_rollout(known[draw], draw, sample, own, response, judged))
     failed += len(asked)
+    for draw in found.keys() & replayed.keys():
+        last = {"draw": draw, "sample": samples - 1, "replayed": True}
+        found[draw].append(replace(replayed[draw], **last))
     groups = [sorted(group, key=lambda one: one.sample) for group in found.values()]
     return Drawn(tuple(group for group in groups if len(group) > 1), failed, error)
 
@@ -172,7 +179,7 @@ def write_rollouts(
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [one for group in groups for one in group]
     rows += [replace(one, aside=True) for group in aside for one in group]
-    lines = (json.dumps(_record(one), allow_nan=False) for one in rows)
+    lines = (json.dumps(as_record(one), allow_nan=False) for one in rows)
     write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
@@ -199,17 +206,39 @@ def read_rollouts(
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             record: dict[str, Any] = json.loads(line)
-            for name in ("prompt", "tokens", "logprobs"):
-                record[name] = tuple(record[name])
-            for name in ("reward", "outcome"):
-                record[name] = math.nan if record[name] is None else record[name]
             digests = record.pop("pictures", [])
-            one = Rollout(**record, pictures=_found(digests, record["problem"], shown))
+            one = from_record(record, _found(digests, record["problem"], shown))
             if aside or not one.aside:
                 groups.setdefault(one.draw, []).append(one)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     return tuple(groups.values())
+
+
+def as_record(one: Rollout) -> dict[str, Any]:
+    """As JSON has it, which knows no NaN; pictures by their digests."""
+
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    parts = {name: known(value) for name, value in one.parts.items()}
+    worth = {"reward": known(one.reward), "outcome": known(one.outcome), "parts": parts}
+    shown = [_digest(picture) for picture in one.pictures]
+    return {**asdict(one), **worth, "pictures": shown}
+
+
+def from_record(record: Mapping[str, Any], pictures: tuple[bytes, ...]) -> Rollout:
+    """What ``as_record`` made a record of, with the pictures that it showed."""
+    found = {**record, "pictures": pictures}
+    for name in ("prompt", "tokens", "logprobs"):
+        found[name] = tuple(found[name])
+
+    def known(value: float | None) -> float:
+        return math.nan if value is None else value
+
+    found |= {name: known(found[name]) for name in ("reward", "outcome")}
+    found["parts"] = {name: known(value) for name, value in found["parts"].items()}
+    return Rollout(**found)
 
 
 def _digest(picture: bytes) -> str:
@@ -226,18 +255,6 @@ def _found(
     if [_digest(picture) for picture in pictures] != list(digests):
         raise ValueError(f"what {problem!r} showed is not among the questions' pictures")
     return pictures
-
-
-def _record(one: Rollout) -> dict[str, Any]:
-    """As JSON has it, which knows no NaN."""
-
-    def known(value: float) -> float | None:
-        return None if math.isnan(value) else value
-
-    parts = {name: known(value) for name, value in one.parts.items()}
-    worth = {"reward": known(one.reward), "outcome": known(one.outcome), "parts": parts}
-    shown = [_digest(picture) for picture in one.pictures]
-    return {**asdict(one), **worth, "pictures": shown}
 
 
 def _rollout(

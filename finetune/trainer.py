@@ -9,6 +9,8 @@ The loop of one step:
 5. learn, in micro-batches that cannot be told apart from one batch;
 6. hand the new weights to the engine.
 
+Where an objective learns from earlier replies, some of the groups have one (``replay``).
+
 Conventions
 -----------
 * Three log-probabilities of a token are kept apart: the engine's, which sampled it; the
@@ -38,6 +40,7 @@ from torch import Tensor
 
 from benchgen.errors import InputError
 from evaluators.engine import Engine
+from evaluators.questions import Question
 from finetune.course import Course, Progress, Trained, TrainingRun
 from finetune.critic import Critic
 from finetune.diversity import diversities
@@ -59,10 +62,12 @@ from finetune.passes import Scorer, all_masked_images, all_scores, all_values
 from finetune.policy import Policy
 from finetune.questions import Questions
 from finetune.ranks import Ranks
+from finetune.replay import Replay, choose_replies
 from finetune.rewards import Reward, check_rewards
 from finetune.rollouts import (
     Group,
     Journalled,
+    Rollout,
     draw_groups,
     journalled_rollouts,
     teaches,
@@ -160,38 +165,57 @@ def train(
     run = TrainingRun(out, policy, optimizer, course, optimization.steps, ranks)
     drawn = tokens = idle = 0
     anchor: float | None = None
+    replay = None
+    if objective.replay_beta is not None:
+        replay = Replay(objective, practice.samples, course.seed)
     if run.first:
         drawn, tokens, idle = (run.kept[name] for name in ("drawn", "tokens", "idle"))
         anchor = run.kept.get("anchor")
         questions.restore(run.kept["questions"])
+        if replay is not None:
+            replay.restore(run.kept["replay"])
         if critic is not None:
             restore_weights(critic.model, run.kept["critic"])
         run.check(tokens, _why_stop(practice, idle, run.kept["entropy"]))
     for step in run.steps():
         clock = _Clock()
+        replayed: list[tuple[Question, Rollout]] = []
+        told: dict[str, float] = {}
+        if replay is not None:
+            with clock.phase("replay"):
+                chosen = replay.verified(replay.choose(practice.prompts, step), rewards)
+                replayed, told = choose_replies(
+                    policy, chosen, objective, practice.temperature, course, ranks
+                )
         with clock.phase("sample"):
             groups, aside, drawn, seen = _collect(
                 engine, questions, rewards, practice, course, drawn, ranks,
-                journalled_rollouts(out, step),
+                journalled_rollouts(out, step), replayed,
             )  # fmt: skip
             if ranks.first:
                 write_rollouts(out, step, groups, aside)
         _rest(engine)
         with clock.phase("learn"):
-            state = State(step=step, seed=course.seed, anchor=anchor)
+            mixed = replay is not None and replay.mixed
+            state = State(step=step, seed=course.seed, anchor=anchor, mixed=mixed)
             figures = learn(
                 policy, groups, objective, state, optimizer, practice, course,
                 rate_step=step - 1, reference=reference, critic=critic, ranks=ranks,
             )  # fmt: skip
         with clock.phase("hand_over"):
             _hand_over(engine, policy, ranks)
-        tokens += sum(len(one.tokens) for group in (*groups, *aside) for one in group)
+        rows = [one for group in (*groups, *aside) for one in group]
+        tokens += sum(len(one.tokens) for one in rows if not one.replayed)
+        if replay is not None:
+            replay.note((*groups, *aside), seen.asked, step)
+            told |= replay.figures()
         anchor = figures.get("anchor")
         idle = idle + 1 if figures["zero_variance_groups"] == 1.0 else 0
         entropy = figures.get("entropy")
         run.check(tokens, _why_stop(practice, idle, entropy))
         rate = optimization.rate(step - 1)
-        record = {**seen, **figures, "learning_rate": rate, "tokens": tokens, "drawn": drawn}
+        counts = {"learning_rate": rate, "tokens": tokens, "drawn": drawn}
+        record = {**seen.figures, **told, **figures, **counts}
         if validation is not None and run.due(step, validation.every):
             with clock.phase("validate"):
                 accuracy = ranks.gather(validation.ask(step) if ranks.first else 0.0)[0]
@@ -207,6 +231,8 @@ def train(
             "anchor": anchor,
             "questions": questions.state(),
         }
+        if replay is not None:
+            kept["replay"] = replay.state()
         if critic is not None:
             kept["critic"] = critic.model.state_dict()
         line = run.end(step, record, kept)
@@ -344,18 +370,30 @@ def as_batch(groups: Sequence[Group], device: torch.device) -> RolloutBatch:
         return torch.tensor(values, dtype=dtype, device=device)
 
     engine = engine.to(device)
+    replayed = vector([one.replayed for one in rows], torch.bool)
     return RolloutBatch(
         logp_new=engine,
         logp_old=engine,
         mask=mask.to(device),
         rewards=vector([one.reward for one in rows]),
         group=vector(group, torch.long),
-        logp_rollout=engine,
+        # What sampled a replayed reply was another policy, and says nothing of today's engine.
+        logp_rollout=torch.where(replayed[:, None], torch.nan, engine),
+        logp_behavior=engine,
+        off_policy=replayed,
         outcome=vector([one.outcome for one in rows]),
         truncated=vector([one.truncated for one in rows], torch.bool),
         row_key=vector([one.seed for one in rows], torch.long),
         scores={"length": vector([len(one.tokens) for one in rows])},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen as a step's groups were collected: figures, and the questions by their ids."""
+
+    figures: dict[str, float]
+    asked: dict[str, Question]
 
 
 def _collect(
@@ -367,28 +405,41 @@ def _collect(
     drawn: int,
     ranks: Ranks,
     journalled: Journalled,
-) -> tuple[tuple[Group, ...], tuple[Group, ...], int, dict[str, float]]:
-    """A step's groups, those put aside, the draws so far, and what was seen in passing."""
+    replayed: Sequence[tuple[Question, Rollout]] = (),
+) -> tuple[tuple[Group, ...], tuple[Group, ...], int, _Seen]:
+    """A step's groups, those put aside, the draws so far, and what was seen in passing.
+
+    The last draws are those of the questions that are replayed, with a reply each that is not asked
+    for.
+    """
     kept: list[Group] = []
     aside: list[Group] = []
     failed, asked, error = 0, 0, ""
+    named: dict[str, Question] = {}
     for _ in range(practice.rounds if practice.dynamic else 1):
         lacking = practice.prompts - len(kept)
         if not lacking:
             break
-        mine = ranks.share(list(enumerate(questions.take(drawn, lacking), drawn)))
+        fresh = questions.take(drawn, lacking - len(replayed))
+        drawing = list(enumerate([*fresh, *(question for question, _ in replayed)], drawn))
+        again = {
+            number: reply
+            for (number, _), (_, reply) in zip(drawing[len(fresh) :], replayed, strict=True)
+        }
+        named |= {question.problem.id: question for _, question in drawing}
         found = draw_groups(
-            engine, mine, rewards, samples=practice.samples, temperature=practice.temperature,
-            max_tokens=practice.max_tokens, seed=course.seed, journalled=journalled,
+            engine, ranks.share(drawing), rewards, samples=practice.samples,
+            temperature=practice.temperature, max_tokens=practice.max_tokens, seed=course.seed,
+            journalled=journalled, replayed=again,
         )  # fmt: skip
         drawn += lacking
-        asked += lacking * practice.samples
+        asked += lacking * practice.samples - len(replayed)
         everyone = ranks.gather(found)
         failed += sum(one.failed for one in everyone)
         error = next((one.error for one in everyone if one.error), error)
         groups_found = [group for one in everyone for group in one.groups]
         groups_found.sort(key=lambda group: group[0].draw)
-        questions.note(groups_found)
+        questions.note([[one for one in group if not one.replayed] for group in groups_found])
         for group in groups_found:
             (kept if teaches(group) or not practice.dynamic else aside).append(group)
     # Rather groups that teach nothing than a step of another size.
@@ -396,17 +447,17 @@ def _collect(
     groups, left = tuple(kept + aside[:needed]), tuple(aside[needed:])
     if not groups:
         raise RuntimeError(f"the engine gave no reply to learn from: {error}")
-    rows = [one for group in (*groups, *left) for one in group]
+    rows = [one for group in (*groups, *left) for one in group if not one.replayed]
     outcomes = [one.outcome for one in rows if not math.isnan(one.outcome)]
     verdicts = [one.verdict for one in rows]
-    seen = {
+    figures = {
         "accuracy": math.fsum(outcomes) / max(1, len(outcomes)),
         "unparsed": verdicts.count("unparsed") / len(rows),
         "truncated": verdicts.count("truncated") / len(rows),
         "failed": failed / asked,
         "put_aside": float(len(left)),
     }
-    return groups, left, drawn, seen
+    return groups, left, drawn, _Seen(figures, named)
 
 
 def _parts(groups: Sequence[Group], count: int, device: torch.device) -> Iterator[Tensor]:

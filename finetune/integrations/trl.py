@@ -284,6 +284,8 @@ def check_expressible(objective: Settings, args: Any) -> None:
         raise InputError(f"this trainer is written for TRL {WRITTEN_FOR}x, not {installed}")
     if objective.value_coef or objective.advantage == "gae":
         raise InputError("the objective needs a critic, which TRL's GRPOTrainer has none of")
+    if objective.replay_beta is not None:
+        raise InputError("TRL mixes no earlier replies into a batch")
     if needs_masked_image(objective):
         raise InputError("TRL reads no reply twice, with its picture blackened")
     if objective.anchor_coef:

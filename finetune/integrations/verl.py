@@ -79,6 +79,8 @@ def beyond_verl(settings: Settings) -> str | None:
         return "it does not tell which replies were cut off"
     if settings.off_policy_delta is not None:
         return "rows are dropped before an update, where it tells no log-probabilities"
+    if settings.replay_beta is not None:
+        return "it mixes no earlier replies into a batch"
     if needs_masked_image(settings):
         return "it reads no reply twice, with its picture blackened"
     if settings.diversity != "none":
@@ -133,7 +135,7 @@ def _policy_loss(
     settings: Settings, has_length: bool
 ) -> Callable[..., tuple[Tensor, dict[str, float]]]:
     """The loss as verl asks for it: the micro-batch's part, and what is to be logged."""
-    needs_length = settings.aggregation == "seq_mean_token_sum_norm" and not has_length
+    needs_length = settings.by_length and not has_length
 
     def policy_loss(
         old_log_prob: Tensor,

@@ -34,7 +34,8 @@ def aggregate(settings: Settings, loss: Tensor, mask: Tensor, totals: Totals) ->
 
     ``token_mean``: DAPO (arXiv:2503.14476, eq. 8). ``seq_mean_token_mean``: GRPO
     (arXiv:2402.03300, eq. 3). ``seq_mean_token_sum_norm``: Dr. GRPO (arXiv:2503.20783),
-    divided by ``max_length``. ``seq_mean_token_sum`` and ``token_sum`` divide by the rows, and by
+    divided by ``max_length``; ``token_sum_norm`` is that without the rows (ExGRPO as released).
+    ``seq_mean_token_sum`` and ``token_sum`` divide by the rows, and by
     nothing.
     """
     sums = masked_sum(loss, mask)
@@ -48,5 +49,8 @@ def aggregate(settings: Settings, loss: Tensor, mask: Tensor, totals: Totals) ->
         case "seq_mean_token_sum_norm":
             assert settings.max_length is not None
             return sums.sum() / (max(totals.rows, 1) * settings.max_length)
+        case "token_sum_norm":
+            assert settings.max_length is not None
+            return sums.sum() / settings.max_length
         case _:
             return sums.sum()

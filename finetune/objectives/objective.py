@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from finetune.objectives import canon, diver, siren, vppo
+from finetune.objectives import canon, diver, exgrpo, siren, vppo
 from finetune.objectives.advantages import advantages, discounted_returns, token_rewards
 from finetune.objectives.aggregation import Totals, aggregate
 from finetune.objectives.batch import RolloutBatch, masked_mean
@@ -134,6 +134,7 @@ def prepare(
 
 def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
     settings = canon.at_step(settings, batch.rewards, state.step)
+    settings = exgrpo.once_mixed(settings, state.mixed)
     shaped, told = batch, {}
     if settings.diversity != "none":
         bonus = diver.bonus(settings, batch, state.step)

@@ -87,6 +87,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "dual_clip": 3.0,
             "aggregation": "seq_mean_token_sum_norm",
         },
+        # Zhan et al., arXiv:2510.02245, on Dr. GRPO.
+        "exgrpo": {
+            "advantage": "group_mean",
+            "aggregation": "seq_mean_token_sum_norm",
+            "replay_beta": 0.1,
+        },
         # Huang et al., arXiv:2510.09285, on DAPO.
         "vppo": {
             "clip_high": 0.28,

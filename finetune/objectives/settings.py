@@ -32,6 +32,7 @@ CHOICES = {
     "canon_schedule": ("constant", "reward", "one_minus_reward", "cosine", "one_minus_cosine"),
     "canon_scaled": ("high", "low"),
     "diversity": ("none", "textual", "formula", "musical", "mix"),
+    "replay_choice": ("entropy", "entropy_sum", "highest", "newest"),
     "visual_dependency": ("k3", "kl"),
     "visual_blind": ("keep", "filter"),
     "anchor_square": ("global", "micro"),
@@ -55,6 +56,7 @@ CHOICES = {
         "seq_mean_token_mean",
         "seq_mean_token_sum",
         "seq_mean_token_sum_norm",
+        "token_sum_norm",
         "token_sum",
     ),
     "kl": ("k1", "k2", "k3", "abs"),
@@ -101,8 +103,15 @@ class Settings:
     the most that it may be where the advantage is negative (3 in verl, none in TRL). The other
     numbers belong to the surrogates whose name they bear.
 
-    Aggregation: ``max_length`` divides in ``seq_mean_token_sum_norm`` (the longest reply that may
-    be sampled, never the width of a tensor).
+    Aggregation: ``max_length`` divides in ``seq_mean_token_sum_norm`` and ``token_sum_norm`` (the
+    longest reply that may be sampled, never the width of a tensor).
+
+    ExGRPO (``exgrpo.py``, ``finetune.replay``) bends the ratio of replayed rows by ``replay_beta``
+    (None: nothing is replayed), and clips the others' only with ``replay_clipped`` once there are
+    any. A share ``replay_share`` of a step's groups is replayed after a step with more than
+    ``replay_start`` right; ``replay_sigma`` is the width of the density over counts,
+    ``replay_choice`` which reply, of ``replay_candidates`` at most, it is, and ``replay_stale``
+    leaves a question none of whose replies were right the count that it had.
 
     VPPO (``vppo.py``) keeps the share ``visual_filter`` of a reply's tokens and shapes its
     advantage from ``visual_shaping`` up (None: neither), by ``visual_dependency`` on pictures of
@@ -190,6 +199,15 @@ class Settings:
     peak_quantile: float = 0.8
     peak_strict: bool = True
 
+    replay_beta: float | None = None
+    replay_clipped: bool = False
+    replay_share: float = 0.5
+    replay_start: float = 0.35
+    replay_sigma: float = 1.0
+    replay_choice: str = "entropy"
+    replay_candidates: int = 4
+    replay_stale: bool = False
+
     visual_filter: float | None = None
     visual_shaping: float | None = None
     visual_dependency: str = "k3"
@@ -220,8 +238,12 @@ class Settings:
                 raise InputError(f"{axis} is {', '.join(choices)}, not {chosen!r}")
         if self.ratio == "none" and self.surrogate in OF_RATIOS:
             raise InputError(f"the surrogate {self.surrogate} is one of a ratio, which is none")
-        if self.aggregation == "seq_mean_token_sum_norm" and not self.max_length:
-            raise InputError("seq_mean_token_sum_norm needs max_length: the longest reply")
+        if self.by_length and not self.max_length:
+            raise InputError(f"{self.aggregation} needs max_length: the longest reply")
+        if not (0 <= self.replay_share < 1 and self.replay_sigma > 0):
+            raise InputError("replay_share is from 0 to below 1, replay_sigma above 0")
+        if self.replay_candidates < 1 or (self.replay_beta is not None and self.replay_beta <= 0):
+            raise InputError("replay_candidates is 1 or more, replay_beta above 0")
         _, _, steps, warmup, cycles = self.canon_cosine
         if not (0 < warmup < steps and cycles > 0):
             raise InputError("canon_cosine is most, least, steps, a shorter warm-up, and cycles")
@@ -234,6 +256,11 @@ class Settings:
             raise InputError("visual_patch is a pixel or more, visual_chance from 0 to 1")
         if self.diversity_steps[1] <= 0:
             raise InputError("diversity_steps: those before a bonus fades, those that it takes")
+
+    @property
+    def by_length(self) -> bool:
+        """Whether the aggregation divides by ``max_length``."""
+        return self.aggregation in ("seq_mean_token_sum_norm", "token_sum_norm")
 
     @property
     def regularized(self) -> bool:

@@ -14,12 +14,24 @@ import torch
 from torch import Tensor
 
 from finetune.objectives.batch import RolloutBatch, masked_sum
+from finetune.objectives.exgrpo import bent
 from finetune.objectives.ratios import difference, log_ratio
 from finetune.objectives.settings import Settings
 
 
 def surrogate(settings: Settings, batch: RolloutBatch, advantages: Tensor) -> Tensor:
-    """The loss at every token, ``[B, T]``; under the mask it means nothing."""
+    """The loss at every token, ``[B, T]``; under the mask it means nothing.
+
+    Rows that are replayed have one of their own (``exgrpo.py``).
+    """
+    usual = _usual(settings, batch, advantages)
+    if settings.replay_beta is None or batch.off_policy is None:
+        return usual
+    other = bent(difference(batch), advantages, settings.replay_beta)
+    return torch.where(batch.off_policy[:, None], other, usual)
+
+
+def _usual(settings: Settings, batch: RolloutBatch, advantages: Tensor) -> Tensor:
     if settings.surrogate == "reinforce":
         # Williams 1992. Its gradient is that of the gain where the policy itself sampled.
         return -advantages * batch.logp_new

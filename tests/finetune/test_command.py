@@ -102,6 +102,7 @@ def test_imitation_then_rewards_then_an_evaluation(
         (["--objective", "grpo", "--override", "clip_high=abc"], "clip_high is of the kind of 0.2"),
         (["--objective", "grpo", "--override", "ratio=none"], "is one of a ratio, which is none"),
         (["--objective", "canon", "--override", "canon_metric=wit"], "by entropy or length here, "),
+        (["--objective", "exgrpo", "--dynamic"], "exgrpo replays groups as they are: it goes"),
         (["--objective", "vppo"], "vppo learns from pictures: give --modality image"),
         (["--objective", "grpo", "--validate-every", "2"], "go together"),
         (["--objective", "sft", "--validate-every", "2"], "sft is not validated"),
@@ -167,6 +168,28 @@ def test_fresh_questions_an_adapter_and_a_test_set_that_is_asked_once(
     capsys.readouterr()
     assert train(*words, "--override", "kl_coef=0.01", "--out", tmp_path / "rl") == 2
     assert "the test set was asked at the end" in capsys.readouterr().err
+
+
+def test_what_a_run_keeps_is_shown(
+    tmp_path: Path, data: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--objective", "exgrpo", "--model", model, "--data", data, "--steps", 1]
+    words += ["--max-tokens", 4, "--prompts", 2, "-n", 2]
+    assert train(*words, "--out", tmp_path / "rl") == 0
+    assert run(["replay", "show", str(tmp_path / "rl")]) == 0
+    assert "after step 1: no earlier reply has joined yet; 0 questions" in capsys.readouterr().out
+    assert run(["replay", "show", str(tmp_path / "rl"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["buckets"] == {}
+    words[1] = "grpo"
+    assert train(*words, "--out", tmp_path / "plain") == 0
+    for wrong, said in (
+        (["show", str(tmp_path / "plain")], "replays nothing"),
+        (["show", str(tmp_path / "nowhere")], "has no checkpoint"),
+        (["hide", str(tmp_path / "rl")], "replay takes show, not 'hide'"),
+    ):
+        capsys.readouterr()
+        assert run(["replay", *wrong]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_a_dataset_that_is_not_there_and_a_folder_that_is_taken_are_refused(

@@ -26,6 +26,7 @@ from finetune.objectives.siren import Nucleus, peak_entropy
 from finetune.optimizer import NotFiniteError, Optimization, Optimizer
 from finetune.policy import Policy
 from finetune.questions import Listed
+from finetune.replay_report import replay_lines, replay_record
 from finetune.rewards import Reward, correctness
 from finetune.rollouts import (
     draw_groups,
@@ -117,8 +118,9 @@ def test_what_is_rewarded_is_learned(
         (3, resolve("siren", max_length=3, anchor_coef=1.0)),
         (3, resolve("canon", max_length=3, canon_schedule="cosine")),
         (3, resolve("diver", diversity="musical")),
+        (3, resolve("exgrpo", max_length=3, replay_start=0.0)),
     ],
-    ids=["dapo-1", "dapo-3", "dapo-5", "siren", "canon", "diver"],
+    ids=["dapo-1", "dapo-3", "dapo-5", "siren", "canon", "diver", "exgrpo"],
 )
 def test_a_run_that_was_cut_comes_to_the_same_weights(
     tmp_path: Path, policy: Policy, questions: list[Question], cut: int, objective: Settings
@@ -350,6 +352,67 @@ def test_micro_batches_and_the_layout_of_rows_do_not_change_the_gradient(
         other = dataclasses.replace(policy, unshared=unshared)
         found = gradient(other, groups, DAPO, PRACTICE, Course(micro_tokens=most))
         assert float((found - whole).norm() / whole.norm()) < 1e-5
+
+
+@pytest.mark.parametrize("choice", ["entropy", "newest"])
+def test_earlier_replies_are_learned_from_again(
+    tmp_path: Path, policy: Policy, questions: list[Question], choice: str
+) -> None:
+    objective = resolve("exgrpo", max_length=3, replay_start=0.0, replay_choice=choice)
+    practice = dataclasses.replace(PRACTICE, samples=8)
+    steps = dataclasses.replace(OPTIMIZATION, steps=12)
+    run(policy, questions, tmp_path, objective, practice=practice, optimization=steps)
+    told = lines(tmp_path)
+    earlier: set[tuple[Any, ...]] = set()
+    met = tokens = 0
+    for step in range(1, 13):
+        groups = read_rollouts(tmp_path, step)
+        assert [len(group) for group in groups] == [8, 8, 8]
+        again = [one for group in groups for one in group if one.replayed]
+        assert len(again) == told[step - 1]["replayed"] <= 1
+        for one in again:
+            assert (one.problem, one.tokens, one.logprobs) in earlier and one.outcome == 1
+            assert one.sample == 7
+        fresh = [one for group in groups for one in group if not one.replayed]
+        earlier |= {(one.problem, one.tokens, one.logprobs) for one in fresh if one.outcome == 1}
+        right = sum(one.outcome for one in fresh) / len(fresh)
+        assert told[step - 1]["accuracy"] == pytest.approx(right)
+        tokens += sum(len(one.tokens) for one in fresh)
+        assert told[step - 1]["tokens"] == tokens
+        met += len(again)
+    assert met >= 4
+    record = replay_record(tmp_path)
+    assert record["mixed"] and record["step"] == 12
+    assert sum(record["buckets"].values()) == len(record["questions"])
+    assert next(replay_lines(record)).startswith("after step 12: earlier replies have joined; ")
+
+
+def test_a_replayed_row_has_the_ratio_to_who_said_it(
+    policy: Policy, questions: list[Question]
+) -> None:
+    groups = [list(group) for group in drawn(policy, questions).groups]
+    said = groups[0][1]
+    groups[0][1] = dataclasses.replace(
+        said, replayed=True, logprobs=tuple(logp - 0.3 for logp in said.logprobs)
+    )
+    objective = resolve("exgrpo", max_length=3, correction="truncate")
+    batch = as_batch(groups, policy.model.device)
+    assert batch.off_policy is not None and batch.off_policy.nonzero().tolist() == [[1]]
+    assert batch.logp_rollout is not None and bool(torch.isnan(batch.logp_rollout[1]).all())
+    found = gradient(policy, groups, objective, PRACTICE, COURSE)
+    scores = policy.scores([one.trajectory for group in groups for one in group], 1.0)
+    ratio = torch.full_like(scores.logp, 1.0) + (scores.logp - scores.logp.detach())
+    bent = torch.exp(scores.logp[1] - batch.logp_behavior[1])
+    rewards = batch.rewards.view(-1, 4)
+    advantages = (rewards - rewards.mean(1, keepdim=True)).flatten()
+    gains = ratio * advantages[:, None]
+    gains = torch.where(
+        batch.off_policy[:, None], advantages[1] * bent / (bent + 0.1), gains
+    )
+    policy.model.zero_grad()
+    (-(gains * batch.mask).sum() / len(gains) / 3).backward()
+    expected = torch.cat([p.grad.flatten() for p in policy.model.parameters()])
+    assert float((found - expected).norm() / expected.norm()) < 1e-4
 
 
 def test_a_group_that_teaches_nothing_is_not_read(

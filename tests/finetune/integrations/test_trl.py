@@ -43,7 +43,7 @@ from tests.finetune.integrations.trl_run import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-PRESETS = [name for name in names() if name not in ("ppo", "siren", "vppo")]
+PRESETS = [name for name in names() if name not in ("ppo", "siren", "vppo", "exgrpo")]
 OVERRIDDEN = ("_calculate_rewards", "_generate_and_score_completions", "_compute_loss")
 BOUND = 1e-5
 
@@ -288,6 +288,7 @@ def arguments(tmp_path: Path, **changes: Any) -> Any:
         (resolve("grpo", entropy_coef=0.01), "nucleus entropy"),
         (resolve("siren", max_length=8), "nucleus entropy"),
         (resolve("vppo"), "no reply twice"),
+        (resolve("exgrpo", max_length=8), "no earlier replies"),
     ],
 )
 def test_what_trl_cannot_do_is_said_before_a_model_is_loaded(

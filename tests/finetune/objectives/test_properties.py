@@ -20,7 +20,7 @@ from finetune.objectives.ratios import log_ratio
 MakeBatch = Callable[..., RolloutBatch]
 
 WHOLE: dict[str, dict[str, Any]] = {
-    name: {"max_length": 16} for name in ("dr_grpo", "canon", "siren")
+    name: {"max_length": 16} for name in ("dr_grpo", "canon", "siren", "exgrpo")
 }
 """Overrides without which a preset is not whole."""
 
