@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from evaluators.engines.pictures import on_white
 from finetune.trajectory import Trajectory
 
 Pixels = np.ndarray[Any, Any]
@@ -29,7 +30,7 @@ def blackened(
 ) -> tuple[bytes, ...]:
     """The pictures of a reply, each with patches of its own blackened.
 
-    ``seed`` is the reply's own (of its item and its number among the samples).
+    ``seed`` is the reply's own (of the run, the draw and its number among the samples).
     """
     found = []
     for number, picture in enumerate(trajectory.pictures):
@@ -37,8 +38,8 @@ def blackened(
         draws = np.random.default_rng(
             int.from_bytes(hashlib.blake2b(key, digest_size=8).digest())
         )
-        with Image.open(io.BytesIO(picture)) as opened:
-            pixels = np.array(opened.convert("RGB"))
+        # As the model is shown it.
+        pixels = np.array(on_white(picture))
         rows, columns = (-(-side // patch) for side in pixels.shape[:2])
         black = blacken(pixels, draws.random(rows * columns), patch, chance)
         out = io.BytesIO()

@@ -106,26 +106,26 @@ def all_masked_images(
     if not there:
         return {name: out}
     own = [rows[number].trajectory for number in there]
-    shown = [
-        dataclasses.replace(
-            one,
-            pictures=blackened(
-                one, rows[number].seed, step,
-                patch=objective.visual_patch, chance=objective.visual_chance,
-            ),
-        )
-        for number, one in zip(there, own, strict=True)
-    ]  # fmt: skip
-    original = dict(zip(map(id, shown), own, strict=True))
+    seeds = {id(one): rows[number].seed for number, one in zip(there, own, strict=True)}
 
     def read(part: list[Trajectory]) -> dict[str, Tensor]:
+        dark = [
+            dataclasses.replace(
+                one,
+                pictures=blackened(
+                    one, seeds[id(one)], step,
+                    patch=objective.visual_patch, chance=objective.visual_chance,
+                ),
+            )
+            for one in part
+        ]  # fmt: skip
         if kl:
-            mine = [original[id(one)] for one in part]
-            return {name: policy.divergence(mine, part, temperature)}
-        return {name: policy.scores(part, temperature).logp}
+            return {name: policy.divergence(part, dark, temperature)}
+        return {name: policy.scores(dark, temperature).logp}
 
-    empty = _empty([name], shown, policy.precision, policy.model.device)
-    found = _of_all(read, empty, shown, policy.shared, course, ranks)[name]
+    empty = _empty([name], own, policy.precision, policy.model.device)
+    # Rows of one prompt show other pictures: each is a row by itself.
+    found = _of_all(read, empty, own, False, course, ranks)[name]
     out[there] = 0.0
     out[there, : found.shape[1]] = found
     return {name: out}

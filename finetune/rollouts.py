@@ -134,8 +134,8 @@ def draw_groups(
         found[draw].append(_rollout(known[draw], draw, sample, own, response, judged))
     failed += len(asked)
     for draw in found.keys() & replayed.keys():
-        last = {"draw": draw, "sample": samples - 1, "replayed": True}
-        found[draw].append(replace(replayed[draw], **last))
+        again = replace(replayed[draw], draw=draw, sample=samples - 1, replayed=True)
+        found[draw].append(again)
     groups = [sorted(group, key=lambda one: one.sample) for group in found.values()]
     return Drawn(tuple(group for group in groups if len(group) > 1), failed, error)
 

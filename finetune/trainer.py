@@ -210,7 +210,8 @@ def train(
             replay.note((*groups, *aside), seen.asked, step)
             told |= replay.figures()
         anchor = figures.get("anchor")
-        idle = idle + 1 if figures["zero_variance_groups"] == 1.0 else 0
+        alike = figures["zero_variance_groups"] == 1.0 and figures["advantage_absolute"] == 0.0
+        idle = idle + 1 if alike else 0
         entropy = figures.get("entropy")
         run.check(tokens, _why_stop(practice, idle, entropy))
         rate = optimization.rate(step - 1)

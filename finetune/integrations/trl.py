@@ -20,6 +20,8 @@ Conventions
   ones are the new ones without their gradient, unless the objective reads them beforehand.
 * What an objective says (clip bounds, divergence, masks ...) GRPOConfig may not say otherwise.
   TRL's own correction of a vLLM's log-probabilities is not used: ``correction`` is an axis here.
+* Steps of a schedule are TRL's, optimizer steps; of replies that tie, the first in a generation
+  batch is the lesser.
 * A reply is right where its reward is 1 or more: TRL knows no verdict beside it.
 * The private methods overridden here are TRL 1.16's.
 """

@@ -39,10 +39,12 @@ def canon(settings: Settings, batch: RolloutBatch, rewards: Tensor, known: Tenso
         raise InputError(f"the metric {settings.canon_metric} of a row is NaN")
     keys = torch.arange(len(rewards)) if batch.row_key is None else batch.row_key
     pairs = list(zip(values.tolist(), keys.tolist(), strict=True))
-    order = torch.tensor(sorted(range(len(pairs)), key=pairs.__getitem__), device=rewards.device)
+    # Not those without a reward, whose metric may be NaN: nothing can be sorted among such.
+    rows = sorted(torch.nonzero(known).flatten().tolist(), key=pairs.__getitem__)
+    order = torch.tensor(rows, dtype=torch.long, device=rewards.device)
     out = torch.zeros_like(rewards)
     for name in torch.unique(batch.group):
-        members = order[(batch.group[order] == name) & known[order]]
+        members = order[batch.group[order] == name]
         if len(members) == 1 and settings.canon_alone:
             out[members] = rewards[members]
         elif len(members) > 1:

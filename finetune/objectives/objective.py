@@ -149,10 +149,11 @@ def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
     if settings.advantage == "canon":
         told["canon_mu"] = settings.canon_mu
     weights = correction(settings, batch)
+    within = dataclasses.replace(batch, mask=mask)
     if vppo.needs_masked_image(settings):
-        depends = vppo.dependency(settings, batch)
-        alpha = vppo.shaping(settings, batch, depends)
-        kept = vppo.kept_tokens(settings, batch, depends)
+        depends = vppo.dependency(settings, within)
+        alpha = vppo.shaping(settings, within, depends)
+        kept = vppo.kept_tokens(settings, within, depends)
         advantage, weights = alpha[:, None] * advantage, weights * kept
         told |= {
             "visual_dependency": float(masked_mean(depends, mask)),
@@ -161,7 +162,6 @@ def _prepare(settings: Settings, batch: RolloutBatch, state: State) -> Plan:
         }
     weights = weights * on_policy_rows(settings, batch, advantage)
     penalized = None
-    within = dataclasses.replace(batch, mask=mask)
     if settings.selection == "clip_cov":
         weights = weights * ~select_clip_cov(settings, within, advantage, _draw(state))
     elif settings.selection == "kl_cov":
@@ -194,11 +194,10 @@ def _anchored(
     """The batch's entropy, which is its own anchor where there is none yet."""
     entropy = batch.need("nucleus_entropy", "an anchor")
     rows = siren.peak_entropy(settings, entropy, batch.mask)
-    mean = float(rows.sum()) / max(len(counted), 1)
-    for anchor in (settings.anchor, state.anchor):
-        if anchor is not None:
-            return siren.Anchored(mean, anchor)
-    return siren.Anchored(mean, mean)
+    there = float((batch.mask > 0).any(1).sum())
+    mean, share = float(rows.sum()) / max(there, 1.0), there / max(len(counted), 1)
+    known = [anchor for anchor in (settings.anchor, state.anchor) if anchor is not None]
+    return siren.Anchored(mean, known[0] if known else mean, share)
 
 
 def loss(plan: Plan, rows: RolloutBatch, totals: Totals) -> Loss:

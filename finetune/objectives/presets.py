@@ -108,7 +108,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "aggregation": "seq_mean_token_sum_norm",
             "anchor_coef": 0.005,
         },
-        # Hu et al., arXiv:2509.26209: DIVER-MIX on GRPO with the higher clip.
+        # Hu et al., arXiv:2509.26209: DIVER-MIX, of diversities as they are measured here, on GRPO
+        # with the higher clip.
         "diver": {"clip_high": 0.28, "diversity": "mix"},
     }
 )

@@ -114,10 +114,11 @@ class Settings:
     leaves a question none of whose replies were right the count that it had.
 
     VPPO (``vppo.py``) keeps the share ``visual_filter`` of a reply's tokens and shapes its
-    advantage from ``visual_shaping`` up (None: neither), by ``visual_dependency`` on pictures of
-    which patches of ``visual_patch`` pixels are black with probability ``visual_chance``.
-    ``visual_blind`` says what becomes of rows without a picture, ``visual_device_rows`` and
-    ``visual_micro_rows`` take the shaping's statistics apart, as released.
+    advantage from ``visual_shaping`` up to ``visual_most`` (None: no filter, no shaping, no bound),
+    by ``visual_dependency`` on pictures of which patches of ``visual_patch`` pixels are black with
+    probability ``visual_chance``. ``visual_blind`` says what becomes of rows without a picture,
+    ``visual_device_rows`` and ``visual_micro_rows`` take the shaping's statistics apart, as
+    released.
 
     Regularizers in the loss: ``kl_coef`` times ``kl`` of ``logp_new`` against ``logp_ref``,
     times the token ratio if ``kl_ratio`` (TRL's correction of its bias); ``entropy_coef`` times
@@ -210,6 +211,7 @@ class Settings:
 
     visual_filter: float | None = None
     visual_shaping: float | None = None
+    visual_most: float | None = None
     visual_dependency: str = "k3"
     visual_patch: int = 14
     visual_chance: float = 0.5
@@ -252,6 +254,18 @@ class Settings:
         for share in (self.visual_filter, self.visual_shaping):
             if share is not None and not 0 < share <= 1:
                 raise InputError("visual_filter, visual_shaping are none, or above 0 and up to 1")
+        row_wise = self.ratio in ("sequence_geometric", "sequence_product")
+        through = self.surrogate in ("clip", "unclipped", "sapo") and row_wise
+        if self.visual_filter is not None and (through or self.surrogate == "gmpo"):
+            raise InputError("visual_filter picks tokens: it needs a ratio of tokens, not of rows")
+        for rows in (self.visual_device_rows, self.visual_micro_rows):
+            if rows is not None and (rows < 1 or rows != int(rows)):
+                raise InputError("visual_device_rows and visual_micro_rows are 1 or more, or none")
+        caps = (self.textual_cap, self.formula_cap, self.musical_cap, self.diversity_coef)
+        if min(caps) < 0:
+            raise InputError("diversity_coef and the caps of diversities are 0 or more")
+        if self.anchor_coef and self.entropy_coef:
+            raise InputError("entropy_coef and anchor_coef are of different entropies: one of them")
         if self.visual_patch < 1 or not 0 <= self.visual_chance <= 1:
             raise InputError("visual_patch is a pixel or more, visual_chance from 0 to 1")
         if self.diversity_steps[1] <= 0:

@@ -8,7 +8,8 @@ Conventions
 * A place is a peak where its entropy is above the quantile of its own row. Peaks and nuclei are
   constants: gradients go through the probabilities within the nucleus alone.
 * H, the policy's entropy, is the mean over rows of the mean over a row's peaks; a row without peaks
-  has 0 and counts. The penalty is ``(H - anchor)^2``, ``anchor`` the H of the first step.
+  has 0 and counts, one that is masked out does not. The penalty is ``(H - anchor)^2``, ``anchor``
+  the H of the first step.
 * The square of a sum is no sum of parts. So the parts' gradients are those of ``2 (H - anchor)``
   times their share of H, with the H that the whole batch had before the step: where the policy is
   still that one, the gradient is the square's, whatever the micro-batches.
@@ -39,10 +40,14 @@ class Nucleus:
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """The entropy H of a batch before its step, and where it is to stay; both in nats."""
+    """The entropy H of a batch before its step, and where it is to stay; both in nats.
+
+    ``share`` is how many of its rows have tokens that count.
+    """
 
     mean: float
     anchor: float
+    share: float = 1.0
 
 
 def nucleus_of(settings: Settings) -> Nucleus | None:
@@ -104,11 +109,12 @@ def penalty(
     With ``anchor_square`` ``micro`` it is the square of the rows' own mean, weighed by their
     number, as released: it hangs on the micro-batches and pulls each of them to the anchor.
     """
-    rows = max(totals.rows, 1)
+    rows = max(totals.rows * anchored.share, 1)
+    count = float((mask > 0).any(1).sum())
     found = peak_entropy(settings, entropy, mask)
-    share = len(found) / rows
+    share = count / rows
     if settings.anchor_square == "micro":
-        return (found.mean() - anchored.anchor) ** 2 * share
+        return (found.sum() / max(count, 1) - anchored.anchor) ** 2 * share
     part = found.sum() / rows
     off = anchored.mean - anchored.anchor
     pulled = 2 * off * part

@@ -9,7 +9,8 @@ Conventions
 * The filter keeps, of each reply, the share of its tokens with the largest S: of equal ones the
   first. The rest has no part in the policy's loss; normalizers and regularizers count it.
 * The shaping multiplies a reply's advantage by alpha, from ``least`` up with its mean S, so that
-  alpha is 1 in the mean over the batch.
+  alpha is 1 in the mean over the batch. One row far above N others has up to
+  ``least + (1 - least) N``; ``visual_most`` holds it.
 * A row without a picture, whose ``logp_masked_image`` is NaN, keeps all its tokens, has alpha 1,
   and is in no statistic. As released (``visual_blind`` ``filter``) its S is 0 like any other.
 """
@@ -87,7 +88,7 @@ def shaping(settings: Settings, batch: RolloutBatch, depends: Tensor) -> Tensor:
     if least is None:
         return out
     mean = masked_sum(depends, batch.mask) / batch.lengths.clamp(min=1)
-    counted = batch.lengths > 0
+    counted = (batch.lengths > 0) & ~torch.isnan(batch.rewards)
     if settings.visual_blind == "keep":
         counted = counted & sees(settings, batch)
     rows = torch.arange(len(out), device=out.device)
@@ -104,7 +105,7 @@ def shaping(settings: Settings, batch: RolloutBatch, depends: Tensor) -> Tensor:
                 part = ((mean[some] - low) / (high - low)).clamp(0, 1)
                 most = least + (1 - least) / (part.mean() + 1e-8)
                 out[some] = (least + part * (most - least)).to(out.dtype)
-    return out
+    return out if settings.visual_most is None else out.clamp(max=settings.visual_most)
 
 
 def _columns(places: Tensor) -> Tensor:

@@ -53,6 +53,14 @@ def test_every_reply_step_and_picture_has_draws_of_its_own_whatever_else_was_dra
     assert len(set(black)) == 6
 
 
+def test_a_transparent_picture_is_blackened_from_the_white_that_the_model_sees() -> None:
+    out = io.BytesIO()
+    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(out, "PNG")
+    clear = Trajectory((1,), (2,), pictures=(out.getvalue(),))
+    (found,) = blackened(clear, 1, 1, patch=14, chance=0.0)
+    assert int(pixels(found).min()) == 255
+
+
 def test_none_and_all_are_blackened() -> None:
     assert [int(one.min()) for one in made(chance=0.0)] == [200, 90]
     assert [int(one.max()) for one in made(chance=1.0)] == [0, 0]

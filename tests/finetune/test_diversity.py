@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +89,32 @@ def test_a_reply_that_others_gave_and_a_wrong_or_lone_one_are_not_diverse(kind: 
     assert kind([one, other], [True, False]) == [0.0, 0.0]
     assert kind([one], [True]) == [0.0]
     assert min(kind([one, other], [True, True])) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "expected"),
+    [
+        (
+            textual, "a b c d e f", "a b c d e g",
+            1 - (5 / 6) ** 0.02 * (4 / 5) ** 0.1 * (3 / 4) ** 0.15 * (2 / 3) ** 0.25 * 0.5**0.38,
+        ),
+        # Of the smaller one all is in the other but its last word.
+        (
+            textual, "a b c d e z", "a b c d e f g h i j",
+            1 - (5 / 6) ** 0.02 * (4 / 5) ** 0.1 * (3 / 4) ** 0.15 * (2 / 3) ** 0.25 * 0.5**0.38,
+        ),
+        (formulas, "$a$ $b$ $c$", "$a$ $b$ $d$", 1 / 3),
+        (formulas, "$a$ $b$ $c$", "$a$ $d$ $e$ $f$", 2 / 3),
+        (musical, "C, D, E, F", "C, D, E, G", 1 - (3 / 4 + 2 / 3 + 1 / 2) / 3),
+        # Lengths apart from pitches: alike in one, half alike in the other.
+        (musical, "C 1, D 2, E 3, F 4", "C 1, D 2, E 4, F 3",
+         1 - (1 + (1 + 1 / 3 + 0) / 3) / 2),
+    ],
+)  # fmt: skip
+def test_replies_that_are_partly_alike(
+    kind: Any, one: str, other: str, expected: float
+) -> None:
+    assert kind([one, other], [True, True]) == pytest.approx([expected, expected])
 
 
 GARBAGE = st.text(alphabet="qwz $=1A#2b\n", max_size=60)

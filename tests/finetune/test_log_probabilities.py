@@ -78,10 +78,12 @@ def test_gradients_are_those_of_a_plain_forward_pass(make_model: MakeModel, shar
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_entropies_of_a_nucleus_are_those_of_a_plain_forward_pass(
-    make_model: MakeModel, shared: bool
+    make_model: MakeModel, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = make_model()
     drawn = trajectories(3)
+    monkeypatch.setattr(log_probabilities, "CHUNK", 5)
+    plain = torch.zeros((), dtype=torch.float64)
     found = token_scores(model, drawn, temperature=0.5, shared=shared, nucleus=Nucleus(0.7))
     assert found.nucleus_entropy is not None
     for number, trajectory in enumerate(drawn):
@@ -89,11 +91,16 @@ def test_entropies_of_a_nucleus_are_those_of_a_plain_forward_pass(
         token_ids = torch.tensor([[*trajectory.prompt, *trajectory.reply]])
         scores = model(token_ids).logits[0, start - 1 : -1] / 0.5
         expected = nucleus_entropy(scores, Nucleus(0.7))
+        plain = plain + expected.sum()
         torch.testing.assert_close(found.nucleus_entropy[number, :length], expected)
         assert bool((found.nucleus_entropy[number, length:] == 0).all())
     assert float(found.nucleus_entropy.detach().max()) > 1
-    gradients = torch.autograd.grad(found.nucleus_entropy.sum(), list(model.parameters()))
-    assert float(gradients[0].abs().max()) > 0
+    gradients, wanted = (
+        torch.autograd.grad(value, list(model.parameters()))
+        for value in (found.nucleus_entropy.sum(), plain)
+    )
+    for one, other in zip(gradients, wanted, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_scores_are_never_all_held_at_once(

@@ -197,7 +197,7 @@ def test_a_generation_in_two_optimizer_steps_is_normalized_by_the_rows_of_each(
 def test_two_processes_learn_from_their_own_rows_by_the_statistics_of_all(
     folder: Path, tmp_path: Path
 ) -> None:
-    chosen = ["dapo", "dr_grpo", "lite_ppo", "reinforce_pp_baseline", "kl_cov"]
+    chosen = ["dapo", "dr_grpo", "lite_ppo", "reinforce_pp_baseline", "kl_cov", "canon", "diver"]
     script = Path(__file__).parent / "trl_run.py"
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",

@@ -15,7 +15,7 @@ from torch import Tensor
 from benchgen.errors import InputError
 from finetune.objectives import RolloutBatch, State, compute, needs_old, prepare, resolve
 from finetune.objectives.advantages import advantages
-from finetune.objectives.canon import at_step, cosine
+from finetune.objectives.canon import at_step, cosine, metric
 
 MakeBatch = Callable[..., RolloutBatch]
 
@@ -198,6 +198,26 @@ def test_losses(make_batch: MakeBatch, mu: float, advantage: list[float], loss: 
     close(output.loss, loss)
 
 
+def test_divided_by_the_longest_reply_as_in_the_loss() -> None:
+    batch = one_group(REWARDS, metric=ENTROPY)
+    logp = batch.logp_new.clone().requires_grad_()
+    whole = compute("canon", dataclasses.replace(batch, logp_new=logp), max_length=8192,
+                    canon_metric="metric")  # fmt: skip
+    (gradient,) = torch.autograd.grad(whole.loss, logp)
+    close(-1e3 * 4 * gradient[:, 0], [0.073242, -0.036621, -0.048828, 0.012207])
+
+
+def test_an_odd_group_half_and_half_is_not_dr_grpo() -> None:
+    batch = one_group(ODD_REWARDS, metric=ODD_ENTROPY)
+    plain = advantages(resolve("dr_grpo", max_length=8), batch)[:, 0]
+    close(plain, [0.48, -0.32, -0.52, 0.08, 0.28])
+    assert not torch.allclose(found(batch, canon_mu=0.5), plain)
+
+
+def test_the_fixture_s_metric(make_batch: MakeBatch) -> None:
+    close(metric("entropy", make_batch(entropy=numbers(BY_TOKEN))), [0.5125, 0.6, 0.45, 0.55])
+
+
 def test_a_mean_entropy_that_is_needed_beforehand_is_asked_for() -> None:
     assert needs_old(resolve("canon", max_length=8))
     assert not needs_old(resolve("canon", max_length=8, canon_metric="length"))
@@ -205,8 +225,9 @@ def test_a_mean_entropy_that_is_needed_beforehand_is_asked_for() -> None:
 
 def test_a_metric_that_is_nan_is_refused_unless_its_row_has_no_reward() -> None:
     nan = float("nan")
-    batch = one_group([1.0, 0.0, nan], metric=[0.1, 0.2, nan])
-    close(found(batch), [1.0, -1.0, 0.0])
+    batch = one_group([1.0, nan, 0.0, 0.5], metric=[0.9, nan, 0.1, 0.2])
+    # The lowest of the three is the low half.
+    close(found(batch), [1.0, 0.0, -0.75, 0.5])
     with pytest.raises(InputError, match="the metric metric of a row is NaN"):
         found(one_group([1.0, 0.0, 1.0], metric=[0.1, 0.2, nan]))
 

@@ -20,7 +20,8 @@ MakeBatch = Callable[..., RolloutBatch]
 
 BASES = {
     "grpo": {}, "dapo": {}, "gspo": {}, "cispo": {}, "rloo": {}, "sapo": {}, "gmpo": {},
-    "dr_grpo": {"max_length": 8},
+    "opo": {}, "lite_ppo": {}, "gpg": {}, "reinforce_pp": {}, "dr_grpo": {"max_length": 8},
+    "ppo": {},
 }  # fmt: skip
 PARTS: dict[str, dict[str, Any]] = {
     "canon": {"advantage": "canon"},
@@ -54,6 +55,9 @@ def test_any_base_takes_any_of_them(base: str, parts: tuple[str, ...], batch: Ro
     overrides = dict(BASES[base])
     for part in parts:
         overrides |= PARTS[part]
+    if base in ("gspo", "rloo", "gmpo"):
+        # Their ratio is a row's: no token of it can be left out.
+        overrides.pop("visual_filter", None)
     found = compute(base, batch, **overrides)
     found.loss.backward()
     assert batch.logp_new.grad is not None and batch.nucleus_entropy is not None
@@ -63,10 +67,13 @@ def test_any_base_takes_any_of_them(base: str, parts: tuple[str, ...], batch: Ro
     assert abs(float((found.loss - plain.loss).detach())) > 1e-6
     # In parts it is the same.
     gradient, batch.logp_new.grad = batch.logp_new.grad, None
+    pulled, batch.nucleus_entropy.grad = batch.nucleus_entropy.grad, None
     plan = prepare(base, batch, **overrides)
     for rows in torch.arange(4).split(1):
         loss(plan.rows(rows), batch.rows(rows), plan.totals).loss.backward()
     torch.testing.assert_close(batch.logp_new.grad, gradient)
+    torch.testing.assert_close(batch.nucleus_entropy.grad, pulled)
+    assert (pulled is not None) == ("siren" in parts)
 
 
 def test_a_bonus_comes_before_the_advantage_and_the_factor_of_a_picture_after_it(

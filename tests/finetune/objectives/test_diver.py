@@ -146,10 +146,13 @@ def test_rows_in_another_order_earn_the_same_and_nan_is_left_out() -> None:
     batch = one_group()
     order = torch.tensor([2, 0, 3, 1])
     torch.testing.assert_close(found(batch.rows(order)), found(batch)[order])
-    unknown = dataclasses.replace(batch, rewards=numbers([1.0, 1.0, 1.0, float("nan")]))
-    plan = prepare("diver", unknown)
-    assert plan.advantages[:, 0].tolist() == [0.0] * 4
-    assert bool(torch.isfinite(plan.advantages).all())
+    nan = float("nan")
+    alike = dataclasses.replace(batch, rewards=numbers([1.0, 1.0, 1.0, nan]))
+    assert prepare("diver", alike).advantages[:, 0].tolist() == [0.0] * 4
+    mixed = dataclasses.replace(batch, rewards=numbers([1.0, 1.0, nan, 0.0]))
+    plan = prepare("diver", mixed)
+    assert float(plan.advantages[2, 0]) == 0 and bool(torch.isfinite(plan.advantages).all())
+    assert float(plan.advantages[1, 0]) > float(plan.advantages[0, 0]) > 0
 
 
 def test_what_is_told_of_the_rewards_is_told_without_the_bonus() -> None:

@@ -118,6 +118,35 @@ def test_micro_batches_do_not_change_the_gradient(
 
 
 @pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_is_left_out_is_left_out_of_the_parts_as_well(name: str, counted: bool) -> None:
+    batch = random_batch(4)
+    rewards = batch.rewards.clone()
+    rewards[7] = torch.nan
+    batch = dataclasses.replace(batch, rewards=rewards)
+    overrides: dict[str, Any] = {"mask_truncated": True, "count_truncated": counted}
+    if name == "siren":
+        overrides |= {"anchor": 0.2, "anchor_coef": 1.0}
+    overrides |= WHOLE.get(name, {})
+    assert batch.truncated is not None and bool(batch.truncated.any())
+    whole = compute(name, batch, **overrides)
+    plan = prepare(name, batch, **overrides)
+    found: dict[str, float] = {}
+    for row in torch.arange(12)[~plan.idle].split(1):
+        part = loss(plan.rows(row), batch.rows(row), plan.totals)
+        for key, value in part.metrics.items():
+            found[key] = found.get(key, 0.0) + value
+    for key in ("loss", "policy_loss", "anchor_penalty", "nll"):
+        if key in whole.metrics:
+            # Rows that are not read have no part in any of them.
+            assert found[key] == pytest.approx(whole.metrics[key], rel=1e-6, abs=1e-9), key
+    if name == "vppo":
+        alpha = (whole.advantages / prepare("dapo", batch, **overrides).advantages).nanmean(1)
+        there = ~batch.truncated & ~torch.isnan(rewards)
+        assert float(alpha[there].mean()) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", names())
 def test_padding_does_not_change_anything(name: str) -> None:
     batch = random_batch(5)
     wide = {
@@ -336,6 +365,12 @@ def test_mismatch_of_the_engine_is_measured() -> None:
         ("vppo", {"visual_dependency": "kl"}, "needs kl_masked_image, which the batch lacks"),
         ("vppo", {"visual_filter": 0}, "are none, or above 0 and up to 1"),
         ("vppo", {"visual_patch": 0}, "visual_patch is a pixel or more"),
+        ("vppo", {"visual_device_rows": 0.5}, "visual_device_rows and visual_micro_rows are 1 or"),
+        ("vppo", {"ratio": "sequence_geometric"}, "needs a ratio of tokens, not of rows"),
+        ("vppo", {"surrogate": "gmpo"}, "needs a ratio of tokens, not of rows"),
+        ("diver", {"textual_cap": -1}, "the caps of diversities are 0 or more"),
+        ("diver", {"diversity_coef": -0.1}, "diversity_coef and the caps"),
+        ("siren", {"max_length": 8, "entropy_coef": 0.1}, "are of different entropies"),
         ("canon", {"max_length": 8}, "halves by entropy needs entropy, which the batch lacks"),
         ("canon", {"max_length": 8, "canon_metric": "wit"}, "no metric 'wit' to sort replies by; "),
         ("canon", {"max_length": 8, "canon_cosine": [1, 0, 5, 9, 3]}, "a shorter warm-up"),

@@ -20,7 +20,8 @@ from finetune.objectives import (
     prepare,
     resolve,
 )
-from finetune.objectives.surrogates import clipped
+from finetune.objectives.batch import masked_sum
+from finetune.objectives.surrogates import clipped, surrogate
 from finetune.objectives.vppo import dependency, kept_tokens, shaping
 
 MASK = [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]]
@@ -161,6 +162,8 @@ def test_the_mean_of_the_sampled_dependency_is_the_divergence() -> None:
     close(sampled, [0.275869, 0.094535, 1.613706])
     close((one * sampled).sum(), 0.373386)
     close((one * (one / other).log()).sum(), 0.373386)
+    # And not that of the blackened from the whole.
+    close((other * (other / one).log()).sum(), 0.421968)
 
 
 def test_the_divergence_over_the_vocabulary_takes_the_place_of_the_sampled_one() -> None:
@@ -195,6 +198,43 @@ def test_a_batch_without_pictures_has_factors_of_1(blind: str) -> None:
     torch.testing.assert_close(plan.advantages, prepare("dapo", batch).advantages)
     kept = int((plan.token_weights * plan.mask).sum())
     assert kept == (14 if blind == "keep" else 2 + 2 + 2 + 1)
+
+
+def test_golden_parts_of_the_shaping_and_of_the_loss() -> None:
+    batch, chosen = fixture(), resolve("vppo")
+    means = masked_sum(dependency(chosen, batch), batch.mask) / batch.lengths
+    close(means, [0.252123, 0.321003, 0.042740, 0.568282])
+    share = (means - means.min()) / (means.max() - means.min())
+    close(share, [0.398414, 0.529478, 0, 1])
+    most = 0.9 + 0.1 / (float(share.mean()) + 1e-8)
+    assert (float(share.mean()), most) == pytest.approx((0.481973, 1.107481), abs=1e-6)
+    plain = prepare("dapo", batch).advantages
+    close(plain[:, 0], [0.866024, -0.866024, 0.866024, -0.866024])
+    tokens = surrogate(chosen, batch, prepare(chosen, batch).advantages) * batch.mask
+    close(
+        tokens,
+        [[-0.809505, -1.089292, -0.834159, -0.876927, -0.894642],
+         [0.919399, 0.699648, 0.966538, 0.874560, 0], [-0.819383, -0.795167, -0.741409, 0, 0],
+         [1.662371, 0.959105, 0, 0, 0]],
+    )  # fmt: skip
+
+
+def test_no_gradient_of_the_policy_s_loss_at_tokens_that_are_left_out() -> None:
+    for name in ("dapo", "cispo", "sapo", "dr_grpo", "gspo_token"):
+        batch = fixture()
+        visual = {"visual_filter": 0.4, "visual_shaping": 0.9, "max_length": 5}
+        compute(name, batch, **visual).loss.backward()
+        assert batch.logp_new.grad is not None
+        assert bool((batch.logp_new.grad[numbers(KEPT) == 0] == 0).all())
+
+
+def test_a_bound_on_the_factor_of_a_row_far_above_many_others() -> None:
+    depends = torch.zeros(300, 1).double()
+    depends[7] = 3.0
+    batch = scalars([-1.0] * 300, [-1.0] * 300)
+    assert float(shaping(resolve("vppo"), batch, depends).max()) == pytest.approx(30.9, abs=1e-3)
+    held = shaping(resolve("vppo", visual_most=1.5), batch, depends)
+    assert held.max() == 1.5 and held.min() == 0.9
 
 
 def test_one_row_far_above_fifteen_others() -> None:
