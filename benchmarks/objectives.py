@@ -119,7 +119,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         tasks=["sheet_music/chord_root"], levels=[1],
     )  # fmt: skip
     synthesize(plan, folder / "data")
-    sides = [(name, name, ()) for name in BASES]
+    sides: list[tuple[str, str, tuple[str, ...]]] = [(name, name, ()) for name in BASES]
     sides += [(one.name, one.objective, one.overrides) for one in VARIANTS]
     runs: dict[str, list[Any]] = {name: [] for name, _, _ in sides}
     for turn in range(options.rounds):
@@ -195,7 +195,7 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'':18}{'step':>7}{'replay':>8}{'sample':>8}{'learn':>8}  over its base"
 
     def middle(name: str, what: str) -> float:
-        return statistics.median(step[what] for step in runs[name])
+        return statistics.median(float(step[what]) for step in runs[name])
 
     bases = {one.name: one for one in VARIANTS}
     for name in runs:
@@ -205,6 +205,8 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
             one = bases[name]
             ratio = middle(name, "seconds") / middle(one.base, "seconds")
             met = "" if one.most is None else f" (at most {one.most}: {_met(ratio <= one.most)})"
+            if one.objective == "exgrpo" and not middle(name, "replayed"):
+                met = " (nothing was replayed: no figure)"
             line += f"  {ratio:.3f} of {one.base}'s{met}"
         yield line
     replayed = [step["replayed"] for step in runs["exgrpo"]]
