@@ -52,11 +52,12 @@ def gradients(folder: Path, processes: int, most: int, *how: str) -> dict[str, t
     start = [sys.executable]
     if processes > 1:
         start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    subprocess.run(
+    done = subprocess.run(
         [*start, str(HERE / "gradients_of_ranks.py"), str(folder), str(out), str(most), *how],
-        check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300, capture_output=True,
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300, capture_output=True,
+        text=True,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, torch.Tensor] = torch.load(out, weights_only=True)
     return found
 
