@@ -57,17 +57,25 @@ def nucleus_of(settings: Settings) -> Nucleus | None:
     return Nucleus(settings.nucleus_mass, settings.nucleus_boundary)
 
 
-def nucleus_entropy(scores: Tensor, nucleus: Nucleus) -> Tensor:
-    """The entropy, in nats, of the nucleus's tokens among themselves, ``[N]`` of ``[N, V]``."""
+def nucleus_entropy(scores: Tensor, nucleus: Nucleus, count: int = AT_FIRST) -> Tensor:
+    """The entropy, in nats, of the nucleus's tokens among themselves, ``[N]`` of ``[N, V]``.
+
+    ``count`` tokens of a place are sorted, and more where they fall short of the mass.
+    """
     whole = torch.logsumexp(scores.detach(), -1, keepdim=True)
-    size = scores.shape[-1]
-    count = min(AT_FIRST, size)
-    while True:
-        top = torch.topk(scores, count).values
-        met = torch.exp(top.detach() - whole).cumsum(-1)
-        if count == size or bool((met[:, -1] >= nucleus.mass).all()):
-            break
-        count = min(2 * count, size)
+    top = torch.topk(scores, min(count, scores.shape[-1])).values
+    met = torch.exp(top.detach() - whole).cumsum(-1)
+    found = _entropy(top, met, nucleus)
+    if count < scores.shape[-1]:
+        (short,) = torch.nonzero(met[:, -1] < nucleus.mass, as_tuple=True)
+        if len(short):
+            further = nucleus_entropy(scores[short], nucleus, 2 * count)
+            found = found.index_put((short,), further)
+    return found
+
+
+def _entropy(top: Tensor, met: Tensor, nucleus: Nucleus) -> Tensor:
+    """Of places whose likeliest tokens are ``top``, in order; ``met`` is their mass so far."""
     inside = met < nucleus.mass
     if nucleus.boundary:
         inside = inside.roll(1, -1)

@@ -190,6 +190,13 @@ def test_flat_places_are_sorted_as_far_as_their_nucleus_reaches(size: int) -> No
         expected.append(float(-(share * share.log()).sum()))
     assert len(inside) > 0.7 * size > 400
     close(nucleus_entropy(scores, RELEASED), expected)
+    # Beside places that are not flat, and with the same gradient as from all tokens at once.
+    steep = torch.cat([scores, 8 * scores]).requires_grad_()
+    found = nucleus_entropy(steep, RELEASED)
+    close(found[:3].detach(), expected)
+    (gradient,) = torch.autograd.grad(found.sum(), steep)
+    (at_once,) = torch.autograd.grad(nucleus_entropy(steep, RELEASED, size).sum(), steep)
+    torch.testing.assert_close(gradient, at_once)
 
 
 PROBABILITIES = st.lists(st.floats(0.01, 1), min_size=2, max_size=12)
