@@ -21,6 +21,7 @@ from evaluators.questions import Question
 from finetune import trainer
 from finetune.checkpoint import latest_step
 from finetune.course import Course
+from finetune.diversity import textual
 from finetune.objectives import Settings, State, compute, needs_old, resolve
 from finetune.objectives.siren import Nucleus, peak_entropy
 from finetune.optimizer import NotFiniteError, Optimization, Optimizer
@@ -352,6 +353,29 @@ def test_micro_batches_and_the_layout_of_rows_do_not_change_the_gradient(
         other = dataclasses.replace(policy, unshared=unshared)
         found = gradient(other, groups, DAPO, PRACTICE, Course(micro_tokens=most))
         assert float((found - whole).norm() / whole.norm()) < 1e-5
+
+
+def test_right_replies_are_paid_for_differing_from_the_others_to_their_prompt(
+    policy: Policy, questions: list[Question]
+) -> None:
+    said = ["one two three four five six", "one two three four five seven", "no answer", "all else"]
+    groups = [
+        [
+            dataclasses.replace(one, text=text, reward=right, outcome=right)
+            for one, text, right in zip(group, said, (1.0, 1.0, 0.0, 0.0), strict=True)
+        ]
+        for group in drawn(policy, questions).groups
+    ]
+    objective = resolve("diver", diversity="textual")
+    optimizer = Optimizer(policy.model.named_parameters(), OPTIMIZATION)
+    figures = learn(
+        policy, groups, objective, State(1, 5), optimizer, PRACTICE, COURSE, rate_step=0
+    )
+    one, _, _, _ = textual(said, [True, True, False, False])
+    assert 0 < one < objective.textual_cap
+    # Two of four replies, a tenth each.
+    assert figures["diversity_bonus"] == pytest.approx(0.1 * one * 2 / 4, rel=1e-5)
+    assert figures["reward"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("choice", ["entropy", "newest"])

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from finetune.objectives import RolloutBatch
+from tests.finetune.objectives.exact import numbers
 
 OLD = [[-0.50, -1.00, -0.20, -1.50], [-0.80, -0.30, -2.00, 0], [-0.40, -1.20, 0, 0],
        [-0.70, -0.10, -1.80, 0]]  # fmt: skip
@@ -25,10 +25,6 @@ LENGTHS = [4, 3, 2, 3]
 REWARDS = [1.0, 0.0, 0.5, 0.0]
 
 MakeBatch = Callable[..., RolloutBatch]
-
-
-def numbers(values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
 
 
 @pytest.fixture

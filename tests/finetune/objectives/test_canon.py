@@ -16,6 +16,7 @@ from benchgen.errors import InputError
 from finetune.objectives import RolloutBatch, State, compute, needs_old, prepare, resolve
 from finetune.objectives.advantages import advantages
 from finetune.objectives.canon import at_step, cosine, metric
+from tests.finetune.objectives.exact import close, numbers
 
 MakeBatch = Callable[..., RolloutBatch]
 
@@ -27,14 +28,6 @@ ODD_REWARDS, ODD_ENTROPY = [*REWARDS, 0.8], [*ENTROPY, 0.4]
 BY_TOKEN = [[0.20, 1.10, 0.05, 0.70], [0.90, 0.30, 0.60, 0], [0.50, 0.40, 0, 0],
             [0.00, 0.80, 0.85, 0]]  # fmt: skip
 """Entropies of the fixture's tokens."""
-
-
-def numbers(values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor, expected: object) -> None:
-    torch.testing.assert_close(found, numbers(expected), atol=1e-6, rtol=0)
 
 
 def one_group(rewards: list[float], **scores: list[float]) -> RolloutBatch:

@@ -12,18 +12,11 @@ from torch import Tensor
 from benchgen.errors import InputError
 from finetune.objectives import RolloutBatch, State, prepare, resolve
 from finetune.objectives.diver import bonus, share
+from tests.finetune.objectives.exact import close, numbers
 
 TEXTUAL = [0.778047739, 0.778047739, 1.0, 1.0]
 FORMULA = [0.0, 0.5, 0.5, 0.0]
 REWARDS = [1.0, 1.0, 1.0, 0.0]
-
-
-def numbers(values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor, expected: object) -> None:
-    torch.testing.assert_close(found, numbers(expected), atol=1e-6, rtol=0)
 
 
 def one_group(

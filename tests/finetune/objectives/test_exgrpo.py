@@ -12,20 +12,13 @@ from torch import Tensor
 from benchgen.errors import InputError
 from finetune.objectives import RolloutBatch, State, compute, needs_old, prepare, resolve
 from finetune.objectives.exgrpo import bent
+from tests.finetune.objectives.exact import close, numbers
 
 BEHAVIOR = [[-0.20, -1.50, -0.60, -0.05], [-0.30, -0.80, -0.10, 0], [-0.40, -0.25, -0.90, -0.35],
             [-0.70, -0.15, 0, 0]]  # fmt: skip
 NEW = [[-0.35, -0.50, -2.90, -0.05], [-0.28, -0.95, -0.08, 0], [-0.05, -0.25, -0.90, -0.30],
        [-1.10, -0.15, 0, 0]]  # fmt: skip
 MIXED = State(step=2, mixed=True)
-
-
-def numbers(values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor, expected: object) -> None:
-    torch.testing.assert_close(found.double(), numbers(expected), atol=1e-6, rtol=0)
 
 
 def fixture(**changes: Any) -> RolloutBatch:

@@ -15,16 +15,9 @@ from finetune.objectives.ratios import log_ratio
 from finetune.objectives.regularizers import kl_estimate, value_loss
 from finetune.objectives.surrogates import surrogate
 from finetune.objectives.token_weights import correction, on_policy_rows
+from tests.finetune.objectives.exact import close, numbers
 
 MakeBatch = Callable[..., RolloutBatch]
-
-
-def numbers(values: object) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: torch.Tensor, expected: object) -> None:
-    torch.testing.assert_close(found, numbers(expected), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(

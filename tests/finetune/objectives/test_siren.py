@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from benchgen.errors import InputError
 from finetune.objectives import RolloutBatch, State, compute, loss, needs_old, prepare, resolve
@@ -21,6 +20,7 @@ from finetune.objectives.siren import (
     peak_entropy,
     peaks,
 )
+from tests.finetune.objectives.exact import close, numbers
 
 MakeBatch = Callable[..., RolloutBatch]
 
@@ -35,14 +35,6 @@ INITIAL = [[0.4, 1.0, 0.1, 0.9], [0.7, 0.35, 0.95, 0], [0.6, 0.3, 0, 0], [0.2, 0
 PEAKS = [[0, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
 RELEASED = Nucleus(0.8)
 SIREN = {"max_length": 4, "anchor": 0.825}
-
-
-def numbers(values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor, expected: object, within: float = 1e-6) -> None:
-    torch.testing.assert_close(found.double(), numbers(expected), atol=within, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from finetune.objectives import (
     RolloutBatch,
@@ -23,6 +22,7 @@ from finetune.objectives import (
 from finetune.objectives.batch import masked_sum
 from finetune.objectives.surrogates import clipped, surrogate
 from finetune.objectives.vppo import dependency, kept_tokens, shaping
+from tests.finetune.objectives.exact import close, numbers
 
 MASK = [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]]
 OLD = [[-0.10, -1.20, -0.30, -0.05, -0.70], [-0.50, -0.20, -2.00, -0.01, 0],
@@ -37,14 +37,6 @@ DEPENDS = [[0.040818, 0.965299, 0.0, 0.249329, 0.005171],
 KEPT = [[0, 1, 0, 1, 0], [0, 1, 1, 0, 0], [0, 1, 1, 0, 0], [1, 0, 0, 0, 0]]
 ALPHA = [0.982663, 1.009856, 0.900000, 1.107481]
 NAN = float("nan")
-
-
-def numbers(values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def close(found: Tensor, expected: object) -> None:
-    torch.testing.assert_close(found.double(), numbers(expected), atol=1e-6, rtol=0)
 
 
 def fixture(**changes: Any) -> RolloutBatch:
