@@ -22,36 +22,21 @@ Conventions
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchgen.dataset import read_rows, synthesize
+from benchgen.dataset import synthesize
 from benchgen.errors import InputError
 from benchgen.files import write_whole
 from benchgen.plan import make_plan
-from benchgen.problem import Outcome
-from benchgen.task import make
-from evaluators.command import evaluate
-from evaluators.compare import compare_runs
-from evaluators.engine import Engine
-from evaluators.run_directory import RunRecord, read_run
+from evaluators.run_directory import RunRecord
 from finetune.checkpoint import checkpoint_path
-from finetune.command import run_training
-from finetune.held_out import Named
 from finetune.job import SFT, Job
-from finetune.rollouts import read_rollouts
-from finetune.transcripts import journalled_steps
-
-OPTIONS = 4
-"""An item and its twins are as many."""
-
-Tell = Callable[[str], None]
-"""Called with a line for whoever watches."""
+from finetune.study import OPTIONS, Ask, Tell, asking, begin, figures, gain, met, settings, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +90,7 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         ``out`` holds another study, or no checkpoint of imitation that was asked lies between
         ``enough`` and ``too_much``.
     """
-    _begin(study, out)
+    begin(study, out)
     data = _make_data(study, out)
     with _asking(study, data, out, tell) as ask:
         start = ask("start", "test", study.model)
@@ -126,13 +111,13 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         after = ask("rl", "test", rl["best"] or rl["checkpoint"])
     runs = {"start": start, "format": form, "sft": before, "rl": after}
     found = {
-        "study": _record(study),
+        "study": settings(study),
         "sft_steps": steps,
         "rl_checkpoint": Path(rl["best"] or rl["checkpoint"]).name,
-        "runs": {name: _figures(run) for name, run in runs.items()},
+        "runs": {name: figures(run) for name, run in runs.items()},
         "gain_over_floor": _gain_over_floor(start, after),
-        "part_of_reinforcement": _gain(before, after),
-        "test_contents_met_in_training": _met(study, data, out),
+        "part_of_reinforcement": gain(before, after),
+        "test_contents_met_in_training": met(data["test"], [data["sft"]], [out / "rl"]),
     }
     write_whole(out / "learning.json", f"{json.dumps(found, indent=1)}\n".encode())
     return found
@@ -156,26 +141,6 @@ def study_lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"test contents met in training: {found['test_contents_met_in_training']}"
 
 
-def _record(study: Study) -> dict[str, Any]:
-    """As JSON has it."""
-    record: dict[str, Any] = json.loads(json.dumps(asdict(study)))
-    return record
-
-
-def _begin(study: Study, out: Path) -> None:
-    path = out / "study.json"
-    record = _record(study)
-    if path.exists():
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        changed = [name for name in record if begun.get(name) != record[name]]
-        if changed:
-            raise InputError(f"{out} holds a study with another {', '.join(changed)}")
-    elif out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty and holds no study: give another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"{json.dumps(record, indent=1)}\n".encode())
-
-
 def _make_data(study: Study, out: Path) -> dict[str, str]:
     """The datasets by what they are for."""
     found = {}
@@ -193,46 +158,13 @@ def _make_data(study: Study, out: Path) -> dict[str, str]:
     return found
 
 
-Ask = Callable[[str, str, str], RunRecord]
-"""Called with the run's name, the dataset's, and the model."""
-
-
-@contextmanager
-def _asking(study: Study, data: dict[str, str], out: Path, tell: Tell) -> Iterator[Ask]:
-    """Ask one model after the other through one engine, opened when something is to be asked."""
-    opened: list[Engine] = []
-    with contextlib.ExitStack() as stack:
-
-        def engine_on(model: str) -> Engine:
-            update = getattr(opened[0], "update_weights", None) if opened else None
-            if update is not None:
-                from finetune.policy import load_policy
-
-                update(load_policy(model).model)
-            else:
-                from evaluators.engines import open_engine
-
-                stack.close()
-                dtype = "bfloat16" if study.autocast else "float32"
-                opened[:] = [open_engine(study.engine, model, dtype=dtype, window=64)]
-                stack.callback(opened[0].close)
-            return opened[0]
-
-        def ask(name: str, dataset: str, model: str) -> RunRecord:
-            folder = out / "runs" / name
-            if not _is_done(folder):
-                named = Named(engine_on(model), f"{name} (seed {study.seed})")
-                evaluate(data[dataset], folder, engine=named, max_tokens=study.max_tokens)
-            run = read_run(folder)
-            accuracy = run.metrics.overall.accuracy
-            tell(f"{name}: {100 * (accuracy or 0.0):.1f} % of {run.metrics.overall.problems}")
-            return run
-
-        yield ask
-
-
-def _is_done(folder: Path) -> bool:
-    return (folder / "metrics.json").is_file() and read_run(folder).metrics.complete
+def _asking(
+    study: Study, data: dict[str, str], out: Path, tell: Tell
+) -> AbstractContextManager[Ask]:
+    return asking(
+        data, out / "runs", tell, engine=study.engine, seed=study.seed,
+        max_tokens=study.max_tokens, dtype="bfloat16" if study.autocast else "float32",
+    )  # fmt: skip
 
 
 def _cold_start(study: Study, data: dict[str, str], out: Path, ask: Ask, tell: Tell) -> int:
@@ -270,58 +202,14 @@ def _train(study: Study, folder: Path, tell: Tell, objective: str, **changes: An
         "model": study.model, "max_tokens": study.max_tokens, "engine": study.engine,
         "autocast": study.autocast, "seed": study.seed, "save_every": 20, "keep": 1,
     }  # fmt: skip
-    job = Job(objective=objective, **(wanted | changes))
-
-    def progress(done: int, steps: int, figures: Any) -> None:
-        from finetune.command import step_line
-
-        tell(f"{folder.name}: {done} of {steps} steps: {step_line(figures)}")
-
-    return run_training(job, folder, progress)
-
-
-def _figures(run: RunRecord) -> dict[str, Any]:
-    whole = run.metrics.overall
-    return {
-        "accuracy": whole.accuracy,
-        "chance": whole.chance,
-        "problems": whole.problems,
-        "low": whole.low,
-        "high": whole.high,
-        "unparsed": whole.share(Outcome.UNPARSED),
-        "truncated": whole.share(Outcome.TRUNCATED),
-        "tokens": run.metrics.tokens.completion / whole.samples,
-        "by_task": {task: part.accuracy for task, part in run.metrics.by_task.items()},
-    }
-
-
-def _gain(before: RunRecord, after: RunRecord) -> dict[str, Any]:
-    """The paired difference."""
-    (found,) = compare_runs([before.path, after.path])["against"]
-    names = ("effect", "low", "high", "p_value", "problems", "better", "worse")
-    return {name: found[name] for name in names}
+    return train(Job(objective=objective, **(wanted | changes)), folder, tell)
 
 
 def _gain_over_floor(start: RunRecord, after: RunRecord) -> dict[str, Any]:
     """The paired difference from the start, or the accuracy's from chance where that is more."""
     whole = after.metrics.overall
     if whole.chance <= (start.metrics.overall.accuracy or 0.0):
-        return {"floor": "start", **_gain(start, after)}
+        return {"floor": "start", **gain(start, after)}
     reached = {"effect": whole.accuracy, "low": whole.low, "high": whole.high}
     gains = {name: None if v is None else v - whole.chance for name, v in reached.items()}
     return {"floor": "chance", **gains, "problems": whole.problems}
-
-
-def _met(study: Study, data: dict[str, str], out: Path) -> int:
-    """How many contents of the test set were shown in training."""
-    tested = {row["content_key"] for row in read_rows(Path(data["test"]), ("content_key",))}
-    shown = {row["content_key"] for row in read_rows(Path(data["sft"]), ("content_key",))}
-    for step in journalled_steps(out / "rl"):
-        for group in read_rollouts(out / "rl", step):
-            task, _, rest = group[0].problem.partition("-l")
-            level, split, seed, index = rest.split("-")[:4]
-            problem = make(
-                task, split=split, seed=int(seed[1:]), index=int(index), level=int(level)
-            )
-            shown.add(problem.content_key)
-    return len(tested & shown)

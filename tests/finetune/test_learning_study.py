@@ -16,7 +16,7 @@ from benchgen.cli import run
 from benchgen.errors import InputError
 from evaluators import engines
 from evaluators.run_directory import read_run
-from finetune import learning_study
+from finetune import study as parts
 from finetune.learning_study import Study, run_study, study_lines
 
 pytestmark = pytest.mark.slow
@@ -57,13 +57,13 @@ def test_a_study_that_was_cut_goes_on_and_comes_to_the_same_table(
     with pytest.raises(Killed):
         run_study(study, tmp_path / "cut", die)
     asked: list[Path] = []
-    evaluate = learning_study.evaluate
+    evaluate = parts.evaluate
 
     def counted(data: Any, out: Path, **named: Any) -> Any:
         asked.append(out)
         return evaluate(data, out, **named)
 
-    monkeypatch.setattr(learning_study, "evaluate", counted)
+    monkeypatch.setattr(parts, "evaluate", counted)
     assert run_study(study, tmp_path / "cut") == whole
     assert [path.name for path in asked] == ["rl"]
     assert json.loads((tmp_path / "cut" / "learning.json").read_text()) == whole
@@ -87,7 +87,7 @@ def test_the_cold_start_is_the_best_that_leaves_something_to_reinforcement(
         overall = dataclasses.replace(run.metrics.overall, accuracy=shares[path.name])
         return dataclasses.replace(run, metrics=dataclasses.replace(run.metrics, overall=overall))
 
-    monkeypatch.setattr(learning_study, "read_run", so_good)
+    monkeypatch.setattr(parts, "read_run", so_good)
     longer = dataclasses.replace(study, sft_steps=(1, 2, 3, 4), enough=0.4, too_much=0.6)
     found = run_study(longer, tmp_path / "second")
     assert found["sft_steps"] == 2
