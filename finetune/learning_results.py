@@ -28,6 +28,7 @@ from finetune.drawing import (
     picture_bytes,
     plain,
 )
+from finetune.study import by_seed
 from finetune.training_folder import METRICS
 
 STAGES = {
@@ -90,24 +91,13 @@ def read_studies(folders: Sequence[Path]) -> list[Found]:
     for folder in folders:
         try:
             record = json.loads((folder / "learning.json").read_text(encoding="utf-8"))
-            studies.append(Found(folder, record))
+            studies.append((folder, record))
             missing = [run for run in TRAINED if not (folder / run / METRICS).is_file()]
             if missing or set(record["runs"]) != set(STAGES):
                 raise ValueError("a part is missing")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{folder} holds no study that has ended: {error}") from None
-    if not studies:
-        raise InputError("there is no study to tell of")
-    first = studies[0].record["study"]
-    for study in studies[1:]:
-        names = {**first, **study.record["study"]}
-        changed = [n for n in names if n != "seed" and study.record["study"].get(n) != first.get(n)]
-        if changed:
-            raise InputError(f"{study.folder} is a study with another {', '.join(changed)}")
-    ordered = sorted(studies, key=lambda study: study.seed)
-    if len({study.seed for study in ordered}) < len(ordered):
-        raise InputError("two of the studies have the same seed")
-    return ordered
+    return [Found(folder, record) for folder, record in by_seed(studies)]
 
 
 def table(studies: Sequence[Found]) -> Iterator[str]:

@@ -24,19 +24,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchgen.dataset import synthesize
-from benchgen.errors import InputError
 from benchgen.files import write_whole
-from benchgen.plan import make_plan
 from evaluators.run_directory import RunRecord
 from finetune.checkpoint import checkpoint_path
-from finetune.job import SFT, Job
-from finetune.study import OPTIONS, Ask, Tell, asking, begin, figures, gain, met, settings, train
+from finetune.cold_start import asking_about, cold_start, imitate, make_data, train_in
+from finetune.study import Tell, begin, figures, gain, met, settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +87,15 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         ``enough`` and ``too_much``.
     """
     begin(study, out)
-    data = _make_data(study, out)
-    with _asking(study, data, out, tell) as ask:
+    data = make_data(study, out)
+    with asking_about(study, data, out, tell) as ask:
         start = ask("start", "test", study.model)
-        steps = _cold_start(study, data, out, ask, tell)
+        steps = cold_start(study, data, out, ask, tell)
         cold = checkpoint_path(out / "sft", steps)
-        control = _imitate(study, "format", steps, data["sft"], out, tell, replies="format")
+        control = imitate(study, "format", steps, data["sft"], out, tell, replies="format")
         form = ask("format", "test", str(control))
         before = ask("sft", "test", str(cold))
-    rl = _train(
+    rl = train_in(
         study, out / "rl", tell, study.objective, model=str(cold), steps=study.rl_steps,
         suite=study.suite, tasks=study.tasks, levels=study.levels, prompts=study.prompts,
         samples=study.samples, max_tokens=study.rl_tokens, learning_rate=study.rl_rate, warmup=5,
@@ -107,7 +103,7 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         # Short replies: a longer row would hold more of them, and be masked for the most part.
         micro_tokens=2048,
     )  # fmt: skip
-    with _asking(study, data, out, tell) as ask:
+    with asking_about(study, data, out, tell) as ask:
         after = ask("rl", "test", rl["best"] or rl["checkpoint"])
     runs = {"start": start, "format": form, "sft": before, "rl": after}
     found = {
@@ -139,70 +135,6 @@ def study_lines(found: dict[str, Any]) -> Iterator[str]:
             f"({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f})"
         )
     yield f"test contents met in training: {found['test_contents_met_in_training']}"
-
-
-def _make_data(study: Study, out: Path) -> dict[str, str]:
-    """The datasets by what they are for."""
-    found = {}
-    for name, split, count in (
-        ("sft", "train", study.sft_items),
-        ("validation", "validation", study.validation_items * len(study.tasks)),
-        ("test", "test", study.test_items * len(study.tasks)),
-    ):
-        plan = make_plan(
-            study.suite, split=split, count=count // OPTIONS, seed=study.seed, tasks=study.tasks,
-            levels=study.levels, with_twins=True,
-        )  # fmt: skip
-        synthesize(plan, out / "data" / name)
-        found[name] = str(out / "data" / name)
-    return found
-
-
-def _asking(
-    study: Study, data: dict[str, str], out: Path, tell: Tell
-) -> AbstractContextManager[Ask]:
-    return asking(
-        data, out / "runs", tell, engine=study.engine, seed=study.seed,
-        max_tokens=study.max_tokens, dtype="bfloat16" if study.autocast else "float32",
-    )  # fmt: skip
-
-
-def _cold_start(study: Study, data: dict[str, str], out: Path, ask: Ask, tell: Tell) -> int:
-    """After how many steps of imitation reinforcement begins."""
-    right: dict[int, float] = {}
-    for steps in study.sft_steps:
-        cold = _imitate(study, "sft", steps, data["sft"], out, tell, worked=study.worked)
-        run = ask(f"validation-{steps}", "validation", str(cold))
-        right[steps] = run.metrics.overall.accuracy or 0.0
-    among = [steps for steps, share in right.items() if study.enough <= share <= study.too_much]
-    if not among:
-        shares = ", ".join(f"{share:.1%} after {steps}" for steps, share in right.items())
-        raise InputError(
-            f"no imitation is right on {study.enough:.0%} to {study.too_much:.0%} of the "
-            f"validation set: {shares} steps"
-        )
-    return max(among, key=right.__getitem__)
-
-
-def _imitate(
-    study: Study, name: str, steps: int, data: str, out: Path, tell: Tell, **shown: Any
-) -> Path:
-    """The checkpoint of a run of imitation after so many steps."""
-    checkpoint = checkpoint_path(out / name, steps)
-    if not checkpoint.exists():
-        _train(
-            study, out / name, tell, SFT, data=data, steps=steps, batch=study.batch,
-            boxed=study.boxed, learning_rate=study.sft_rate, warmup=10, keep=0, **shown,
-        )  # fmt: skip
-    return checkpoint
-
-
-def _train(study: Study, folder: Path, tell: Tell, objective: str, **changes: Any) -> Any:
-    wanted: dict[str, Any] = {
-        "model": study.model, "max_tokens": study.max_tokens, "engine": study.engine,
-        "autocast": study.autocast, "seed": study.seed, "save_every": 20, "keep": 1,
-    }  # fmt: skip
-    return train(Job(objective=objective, **(wanted | changes)), folder, tell)
 
 
 def _gain_over_floor(start: RunRecord, after: RunRecord) -> dict[str, Any]:

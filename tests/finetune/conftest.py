@@ -25,7 +25,7 @@ def few_threads() -> Any:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_model() -> MakeModel:
     """A causal language model of two layers, of ``kind``; ``changes`` go to its configuration."""
 
