@@ -157,7 +157,9 @@ def scores_at(
         with torch.set_grad_enabled(torch.is_grad_enabled() and entropy_gradient):
             probability = torch.exp(scores - whole[:, None])
             entropy = whole - (probability * scores).sum(-1)
-        return logp, entropy, *([] if nucleus is None else [nucleus_entropy(scores, nucleus)])
+        if nucleus is None:
+            return logp, entropy
+        return logp, entropy, nucleus_entropy(scores, nucleus, whole)
 
     parts = []
     for start in range(0, len(target), CHUNK):

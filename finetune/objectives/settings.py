@@ -35,7 +35,7 @@ CHOICES = {
     "replay_choice": ("entropy", "entropy_sum", "highest", "newest"),
     "visual_dependency": ("k3", "kl"),
     "visual_blind": ("keep", "filter"),
-    "anchor_square": ("global", "micro"),
+    "anchor_square": ("global", "micro", "none"),
     "diversity_groups": ("mixed", "all", "all_right"),
     "diversity_schedule": ("fading", "constant", "cut", "rising"),
     "ratio": ("none", "token", "sequence_geometric", "sequence_product", "sequence_token"),
@@ -127,8 +127,9 @@ class Settings:
     loss, clipped at ``value_clip``. SIREN (``siren.py``): ``anchor_coef`` times the square of how
     far the entropy of the rows' peaks, above ``peak_quantile`` of each (or at it, unless
     ``peak_strict``), has gone from ``anchor`` (None: that of the first step), the square
-    ``anchor_square`` of the batch or of a micro-batch. Those entropies are of the likeliest tokens
-    of ``nucleus_mass``, with ``nucleus_boundary`` the one that crosses it, too.
+    ``anchor_square`` of the batch or of a micro-batch; with ``none`` the entropy itself is taken
+    off, times ``anchor_coef``, without an anchor. Those entropies are of the likeliest tokens of
+    ``nucleus_mass``, with ``nucleus_boundary`` the one that crosses it, too.
 
     Token weights: ``correction`` of the difference between engine and trainer, held to
     ``correction_low .. correction_high``; ``off_policy_delta`` drops a row of negative advantage

@@ -26,8 +26,8 @@ from finetune.objectives.aggregation import Totals
 from finetune.objectives.batch import masked_sum
 from finetune.objectives.settings import Settings
 
-AT_FIRST = 512
-"""Tokens that are sorted; twice as many where their mass falls short, and so on."""
+AT_FIRST, THEN = 64, 512
+"""Tokens that are sorted; where their mass falls short 512, and twice as many, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,24 @@ def nucleus_of(settings: Settings) -> Nucleus | None:
     return Nucleus(settings.nucleus_mass, settings.nucleus_boundary)
 
 
-def nucleus_entropy(scores: Tensor, nucleus: Nucleus, count: int = AT_FIRST) -> Tensor:
+def nucleus_entropy(
+    scores: Tensor, nucleus: Nucleus, whole: Tensor | None = None, count: int = AT_FIRST
+) -> Tensor:
     """The entropy, in nats, of the nucleus's tokens among themselves, ``[N]`` of ``[N, V]``.
 
-    ``count`` tokens of a place are sorted, and more where they fall short of the mass.
+    ``whole`` is the logarithm of the sum of exponentials of each place's scores, ``[N]``, where it
+    is known. ``count`` tokens of a place are sorted, and more where they fall short of the mass.
     """
-    whole = torch.logsumexp(scores.detach(), -1, keepdim=True)
+    if whole is None:
+        whole = torch.logsumexp(scores.detach(), -1)
     top = torch.topk(scores, min(count, scores.shape[-1])).values
-    met = torch.exp(top.detach() - whole).cumsum(-1)
+    met = torch.exp(top.detach() - whole.detach()[:, None]).cumsum(-1)
     found = _entropy(top, met, nucleus)
     if count < scores.shape[-1]:
         (short,) = torch.nonzero(met[:, -1] < nucleus.mass, as_tuple=True)
         if len(short):
-            further = nucleus_entropy(scores[short], nucleus, 2 * count)
+            more = max(THEN, 2 * count)
+            further = nucleus_entropy(scores[short], nucleus, whole[short], more)
             found = found.index_put((short,), further)
     return found
 
@@ -86,21 +91,27 @@ def _entropy(top: Tensor, met: Tensor, nucleus: Nucleus) -> Tensor:
     return -torch.where(inside, torch.exp(logs) * logs, torch.zeros_like(top)).sum(-1)
 
 
+def peak_bounds(entropy: Tensor, mask: Tensor, quantile: float) -> Tensor:
+    """The quantile of each row's entropies, linear between its values, ``[B]``.
+
+    A row without tokens has infinity.
+    """
+    ordered = torch.where(mask > 0, entropy.detach(), torch.inf).sort(1).values
+    at = ((mask > 0).sum(1) - 1).clamp(min=0) * quantile
+    low = at.floor().long()
+    below = ordered.gather(1, low[:, None])
+    above = ordered.gather(1, at.ceil().long()[:, None])
+    return (below + (above - below).nan_to_num() * (at - low)[:, None])[:, 0]
+
+
 def peaks(entropy: Tensor, mask: Tensor, quantile: float, strict: bool = True) -> Tensor:
-    """Where a row's entropy is above its quantile (linear between its values), ``[B, T]``.
+    """Where a row's entropy is above its quantile, ``[B, T]``.
 
     Without ``strict`` it is where it reaches it, which the first release had.
     """
-    there = mask > 0
-    ordered = torch.where(there, entropy.detach(), torch.inf).sort(1).values
-    at = (there.sum(1) - 1).clamp(min=0) * quantile
-    low = at.floor().long()
-    high = at.ceil().long()
-    below = ordered.gather(1, low[:, None])
-    above = ordered.gather(1, high[:, None])
-    bound = below + (above - below).nan_to_num() * (at - low)[:, None]
+    bound = peak_bounds(entropy, mask, quantile)[:, None]
     over = entropy.detach() > bound if strict else entropy.detach() >= bound
-    return over & there
+    return over & (mask > 0)
 
 
 def peak_entropy(settings: Settings, entropy: Tensor, mask: Tensor) -> Tensor:
@@ -115,12 +126,15 @@ def penalty(
     """These rows' part of ``(H - anchor)^2``, a scalar.
 
     With ``anchor_square`` ``micro`` it is the square of the rows' own mean, weighed by their
-    number, as released: it hangs on the micro-batches and pulls each of them to the anchor.
+    number, as released: it hangs on the micro-batches and pulls each of them to the anchor. With
+    ``none`` there is no anchor: H itself is paid for, the paper's ablation.
     """
     rows = max(totals.rows * anchored.share, 1)
     count = float((mask > 0).any(1).sum())
     found = peak_entropy(settings, entropy, mask)
     share = count / rows
+    if settings.anchor_square == "none":
+        return -found.sum() / rows
     if settings.anchor_square == "micro":
         return (found.sum() / max(count, 1) - anchored.anchor) ** 2 * share
     part = found.sum() / rows

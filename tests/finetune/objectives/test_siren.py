@@ -17,6 +17,7 @@ from finetune.objectives.siren import (
     Nucleus,
     nucleus_entropy,
     nucleus_of,
+    peak_bounds,
     peak_entropy,
     peaks,
 )
@@ -33,6 +34,7 @@ E = [0.24, 0.22, 0.2, 0.18, 0.16]
 CURRENT = [[0.2, 1.1, 0.05, 0.7], [0.9, 0.3, 0.6, 0], [0.5, 0.4, 0, 0], [0.0, 0.8, 0.8, 0]]
 INITIAL = [[0.4, 1.0, 0.1, 0.9], [0.7, 0.35, 0.95, 0], [0.6, 0.3, 0, 0], [0.2, 0.75, 0.5, 0]]
 PEAKS = [[0, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+INITIAL_PEAKS = [[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
 RELEASED = Nucleus(0.8)
 SIREN = {"max_length": 4, "anchor": 0.825}
 
@@ -91,7 +93,10 @@ def test_peaks_anchor_and_loss(make_batch: MakeBatch) -> None:
     entropy = numbers(CURRENT).requires_grad_()
     batch = make_batch(nucleus_entropy=entropy)
     settings = resolve("siren", **SIREN)
-    close(peaks(entropy, batch.mask, 0.8).double(), PEAKS)
+    close(peak_bounds(entropy, batch.mask, 0.8), [0.86, 0.78, 0.48, 0.8])
+    close(peak_bounds(numbers(INITIAL), batch.mask, 0.8), [0.94, 0.85, 0.54, 0.65])
+    close(peaks(entropy, batch.mask, 0.8), PEAKS)
+    close(peaks(numbers(INITIAL), batch.mask, 0.8), INITIAL_PEAKS)
     close(peak_entropy(settings, entropy, batch.mask), [1.1, 0.9, 0.5, 0.0])
     close(peak_entropy(settings, numbers(INITIAL), batch.mask), [1.0, 0.95, 0.6, 0.75])
     found = compute("siren", batch, **SIREN)
@@ -104,6 +109,21 @@ def test_peaks_anchor_and_loss(make_batch: MakeBatch) -> None:
     by_length = compute("siren", batch, max_length=8, anchor=0.825)
     assert by_length.metrics["policy_loss"] == pytest.approx(0.004670, abs=1e-6)
     close(by_length.loss, 0.004870)
+
+
+def test_without_an_anchor_the_entropy_of_peaks_is_a_bonus(make_batch: MakeBatch) -> None:
+    # The paper's ablation, and its gradient: up everywhere, however high the entropy is.
+    entropy = numbers(CURRENT).requires_grad_()
+    batch = make_batch(nucleus_entropy=entropy)
+    found = compute("siren", batch, max_length=4, anchor_square="none")
+    assert found.metrics["policy_loss"] == pytest.approx(0.009339, abs=1e-6)
+    close(found.loss, 0.009339 - 0.003125)
+    (whole,) = torch.autograd.grad(found.loss, entropy)
+    close(whole, [[-0.005 / 4 * value for value in row] for row in PEAKS])
+    plan = prepare("siren", batch, max_length=4, anchor_square="none")
+    for rows in torch.tensor([[0, 3], [1, 2]]):
+        loss(plan.rows(rows), batch.rows(rows), plan.totals).loss.backward()
+    torch.testing.assert_close(entropy.grad, whole)
 
 
 def test_the_anchor_is_the_first_batch_s_and_then_the_state_s(make_batch: MakeBatch) -> None:
@@ -187,7 +207,7 @@ def test_flat_places_are_sorted_as_far_as_their_nucleus_reaches(size: int) -> No
     found = nucleus_entropy(steep, RELEASED)
     close(found[:3].detach(), expected)
     (gradient,) = torch.autograd.grad(found.sum(), steep)
-    (at_once,) = torch.autograd.grad(nucleus_entropy(steep, RELEASED, size).sum(), steep)
+    (at_once,) = torch.autograd.grad(nucleus_entropy(steep, RELEASED, count=size).sum(), steep)
     torch.testing.assert_close(gradient, at_once)
 
 

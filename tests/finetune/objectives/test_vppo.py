@@ -20,6 +20,7 @@ from finetune.objectives import (
     resolve,
 )
 from finetune.objectives.batch import masked_sum
+from finetune.objectives.ratios import log_ratio
 from finetune.objectives.surrogates import clipped, surrogate
 from finetune.objectives.vppo import dependency, kept_tokens, shaping
 from tests.finetune.objectives.exact import close, numbers
@@ -37,6 +38,12 @@ DEPENDS = [[0.040818, 0.965299, 0.0, 0.249329, 0.005171],
 KEPT = [[0, 1, 0, 1, 0], [0, 1, 1, 0, 0], [0, 1, 1, 0, 0], [1, 0, 0, 0, 0]]
 ALPHA = [0.982663, 1.009856, 0.900000, 1.107481]
 NAN = float("nan")
+
+
+RATIO = [
+    [0.951229, 1.349859, 0.980199, 1.030455, 1.051271], [1.051271, 0.670320, 1.105171, 1, 0],
+    [1.051271, 1.020201, 0.951229, 0, 0], [1.733253, 1, 0, 0, 0],
+]  # fmt: skip
 
 
 def fixture(**changes: Any) -> RolloutBatch:
@@ -73,6 +80,7 @@ def test_dependency_filter_and_shaping() -> None:
 
 def test_loss_and_gradient() -> None:
     batch = fixture()
+    close(log_ratio("token", batch).exp() * batch.mask, RATIO)
     found = compute("vppo", batch)
     close(found.advantages[:, 0], [0.851010, -0.874560, 0.779422, -0.959105])
     assert found.metrics["policy_loss"] == pytest.approx(-0.012446, abs=1e-6)
