@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchgen.files import write_whole
 from finetune.curves import draw_curves
 from finetune.drawing import check_drawing
-from finetune.study_results import accuracy_cell, draw_accuracies, gain_cell, read_seeds
+from finetune.study_results import Found, accuracy_cell, draw_accuracies, gain_cell, read_seeds
 from finetune.training_folder import METRICS
 
 STAGES = {
@@ -31,19 +29,6 @@ STAGES = {
 """The runs by what the picture calls them."""
 
 TRAINED = ("sft", "rl")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One seed's ``learning.json``, and the folder where its runs of training lie."""
-
-    folder: Path
-    record: dict[str, Any]
-
-    @property
-    def seed(self) -> int:
-        """The study's seed."""
-        return int(self.record["study"]["seed"])
 
 
 def write_results(folders: Sequence[Path], out: Path) -> None:

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchgen.errors import InputError
 from benchgen.files import write_whole
 from evaluators.paired import CONFIDENCE
 from finetune.cold_start import COLD
@@ -35,7 +34,7 @@ from finetune.drawing import (
     plain,
 )
 from finetune.objectives_study import BASE, LEARNERS, RECORD
-from finetune.study import by_seed
+from finetune.study_results import Found, read_seeds
 
 OTHERS = tuple(name for name in LEARNERS if name != BASE)
 WINDOWS = 6
@@ -95,18 +94,15 @@ def read_studies(folders: Sequence[Path]) -> list[dict[str, Any]]:
     InputError
         There is none, one has not ended, or they do not belong together.
     """
-    studies = []
-    for folder in folders:
-        try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            whole = set(record["runs"]) == {COLD, *LEARNERS} and set(record["steps"]) == {*LEARNERS}
-            if not whole or set(record["from_grpo"]) != {*OTHERS}:
-                raise ValueError("a part is missing")
-            int(record["study"]["seed"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{folder} holds no study that has ended: {error}") from None
-        studies.append((folder, record))
-    return [record for _, record in by_seed(studies)]
+    return [study.record for study in read_seeds(folders, _read)]
+
+
+def _read(folder: Path) -> Found:
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    whole = set(record["runs"]) == {COLD, *LEARNERS} and set(record["steps"]) == {*LEARNERS}
+    if not whole or set(record["from_grpo"]) != {*OTHERS}:
+        raise ValueError("a part is missing")
+    return Found(folder, record)
 
 
 def mean_of(differences: Sequence[Mapping[str, float]]) -> Mean:

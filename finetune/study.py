@@ -187,28 +187,5 @@ def met(tested: str, shown_data: Iterable[str], trained: Iterable[Path]) -> int:
     return len(_contents(tested) & shown)
 
 
-def by_seed(records: Iterable[tuple[Path, dict[str, Any]]]) -> list[tuple[Path, dict[str, Any]]]:
-    """Folders with the records of their studies, in the order of their seeds.
-
-    Raises
-    ------
-    InputError
-        There is none, one differs from the first in more than its seed, or two have the same.
-    """
-    found = list(records)
-    if not found:
-        raise InputError("there is no study to tell of")
-    first = found[0][1]["study"]
-    for folder, record in found:
-        names = {**first, **record["study"]}
-        changed = [n for n in names if n != "seed" and record["study"].get(n) != first.get(n)]
-        if changed:
-            raise InputError(f"{folder} is a study with another {', '.join(changed)}")
-    found.sort(key=lambda one: int(one[1]["study"]["seed"]))
-    if len({record["study"]["seed"] for _, record in found}) < len(found):
-        raise InputError("two of the studies have the same seed")
-    return found
-
-
 def _contents(data: str) -> set[str]:
     return {row["content_key"] for row in read_rows(Path(data), ("content_key",))}

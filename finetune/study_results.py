@@ -10,6 +10,7 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +34,19 @@ class Seed(Protocol):
     @property
     def seed(self) -> int:
         """The study's seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One seed's record, and the folder where its runs lie."""
+
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return int(self.record["study"]["seed"])
 
 
 Read = TypeVar("Read", bound=Seed)
