@@ -33,7 +33,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,9 +42,7 @@ from evaluators.engine import Engine
 from evaluators.questions import Question
 from finetune.course import Course, Progress, Trained, TrainingRun
 from finetune.critic import Critic
-from finetune.diversity import diversities
 from finetune.objectives import (
-    RolloutBatch,
     Settings,
     State,
     loss,
@@ -55,10 +52,9 @@ from finetune.objectives import (
     reweighed,
 )
 from finetune.objectives.siren import nucleus_of
-from finetune.objectives.vppo import needs_masked_image
 from finetune.optimizer import Optimization, Optimizer
 from finetune.packing import micro_batches
-from finetune.passes import Scorer, all_masked_images, all_scores, all_values
+from finetune.passes import Scorer
 from finetune.policy import Policy
 from finetune.questions import Questions
 from finetune.ranks import Ranks
@@ -74,6 +70,7 @@ from finetune.rollouts import (
     write_rollouts,
 )
 from finetune.sharding import Handed, restore_weights
+from finetune.step_batch import whole_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,35 +265,14 @@ def learn(
     NotFiniteError
         A loss or a gradient is not finite.
     """
-    rows = [one for group in groups for one in group]
-    trajectories = [one.trajectory for one in rows]
     device = policy.model.device
-    batch = as_batch(groups, device)
-    texts, right = [one.text for one in rows], [one.outcome >= 1 for one in rows]
-    apart = diversities(objective, texts, right, batch.group.tolist())
-    more = {name: torch.tensor(values, device=device) for name, values in apart.items()}
-    batch = dataclasses.replace(batch, scores={**batch.scores, **more})
+    trajectories = [one.trajectory for group in groups for one in group]
     nucleus = nucleus_of(objective)
     once = practice.updates == practice.mini_batches == 1 and not needs_old(objective)
-    if not once:
-        old = all_scores(
-            policy, trajectories, practice.temperature, course, ranks, device, nucleus
-        )
-        batch = dataclasses.replace(
-            batch, logp_old=old.logp, logp_new=old.logp, entropy=old.entropy,
-            nucleus_entropy=old.nucleus_entropy,
-        )  # fmt: skip
-    if reference is not None:
-        scores = all_scores(reference, trajectories, practice.temperature, course, ranks, device)
-        batch = dataclasses.replace(batch, logp_ref=scores.logp)
-    if critic is not None:
-        values = all_values(critic, trajectories, course, ranks)
-        batch = dataclasses.replace(batch, values_old=values, values_new=values)
-    if needs_masked_image(objective):
-        masked = all_masked_images(
-            policy, rows, objective, state.step, practice.temperature, course, ranks
-        )
-        batch = dataclasses.replace(batch, **masked)
+    batch = whole_batch(
+        policy, groups, objective, state, course, temperature=practice.temperature, once=once,
+        reference=reference, critic=critic, ranks=ranks,
+    )  # fmt: skip
     plan = prepare(objective, batch, state)
     known = torch.zeros_like(batch.logp_old, dtype=policy.precision)
     sums: dict[str, float] = {}
@@ -354,39 +330,6 @@ def learn(
     skipped = ("mismatch_k3", "mismatch_largest", "mismatch_effective", "mismatch_over_2", "weight")
     planned = {n: v for n, v in plan.metrics.items() if not (once and n in skipped)}
     return {**planned, **figures}
-
-
-def as_batch(groups: Sequence[Group], device: torch.device) -> RolloutBatch:
-    """Rollouts as tensors; ``logp_old`` and ``logp_new`` are the engine's until they are known."""
-    rows = [one for group in groups for one in group]
-    width = max(len(one.tokens) for one in rows)
-    mask = torch.zeros(len(rows), width)
-    engine = torch.zeros(len(rows), width)
-    for number, one in enumerate(rows):
-        mask[number, : len(one.tokens)] = 1
-        engine[number, : len(one.tokens)] = torch.tensor(one.logprobs)
-    group = [number for number, members in enumerate(groups) for _ in members]
-
-    def vector(values: list[Any], dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.tensor(values, dtype=dtype, device=device)
-
-    engine = engine.to(device)
-    replayed = vector([one.replayed for one in rows], torch.bool)
-    return RolloutBatch(
-        logp_new=engine,
-        logp_old=engine,
-        mask=mask.to(device),
-        rewards=vector([one.reward for one in rows]),
-        group=vector(group, torch.long),
-        # What sampled a replayed reply was another policy, and says nothing of today's engine.
-        logp_rollout=torch.where(replayed[:, None], torch.nan, engine),
-        logp_behavior=engine,
-        off_policy=replayed,
-        outcome=vector([one.outcome for one in rows]),
-        truncated=vector([one.truncated for one in rows], torch.bool),
-        row_key=vector([one.seed for one in rows], torch.long),
-        scores={"length": vector([len(one.tokens) for one in rows])},
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ from finetune.rollouts import (
     teaches,
     write_rollouts,
 )
-from finetune.trainer import Practice, as_batch, learn, train
+from finetune.step_batch import as_batch
+from finetune.trainer import Practice, learn, train
 
 MakeModel = Callable[..., Any]
 VOCABULARY = 10
