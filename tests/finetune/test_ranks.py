@@ -49,17 +49,21 @@ def made_up(groups: int = 4, size: int = 4) -> list[list[Rollout]]:
 
 def gradients(folder: Path, processes: int, most: int, *how: str) -> dict[str, torch.Tensor]:
     out = folder / "-".join([str(processes), str(most), *how])
+    run("gradients_of_ranks.py", processes, str(folder), str(out), str(most), *how)
+    found: dict[str, torch.Tensor] = torch.load(out, weights_only=True)
+    return found
+
+
+def run(script: str, processes: int, *words: str) -> None:
     start = [sys.executable]
     if processes > 1:
         start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     done = subprocess.run(
-        [*start, str(HERE / "gradients_of_ranks.py"), str(folder), str(out), str(most), *how],
+        [*start, str(HERE / script), *words],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=300, capture_output=True,
         text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
-    found: dict[str, torch.Tensor] = torch.load(out, weights_only=True)
-    return found
 
 
 def test_processes_and_micro_batches_do_not_change_a_gradient(tmp_path: Path) -> None:
@@ -72,3 +76,15 @@ def test_processes_and_micro_batches_do_not_change_a_gradient(tmp_path: Path) ->
             far = float((found[name] - expected).norm() / expected.norm())
             assert far < BOUNDS[name.split()[1]], (name, processes, most, far)
             assert float(expected.norm()) > 0
+
+
+def test_processes_do_not_change_what_hangs_on_pictures(tmp_path: Path) -> None:
+    found = {}
+    for processes, most, *how in ((1, 10_000), (1, 200), (2, 200), (2, 200, "sharded")):
+        out = tmp_path / "-".join([str(processes), str(most), *how])
+        run("pictures_of_ranks.py", processes, str(out), str(most), *how)
+        found[out.name] = torch.load(out, weights_only=True)
+    whole = found.pop("1-10000")
+    assert float(whole.norm()) > 0
+    for name, gradient in found.items():
+        assert float((gradient - whole).norm() / whole.norm()) < 1e-6, name
