@@ -58,7 +58,8 @@ from finetune.passes import Scorer
 from finetune.policy import Policy
 from finetune.questions import Questions
 from finetune.ranks import Ranks
-from finetune.replay import Replay, choose_replies
+from finetune.replay import Replay
+from finetune.replay_choice import choose_replies
 from finetune.rewards import Reward, check_rewards
 from finetune.rollouts import (
     Group,

@@ -18,11 +18,11 @@ from evaluators.questions import Question
 from finetune.objectives import resolve
 from finetune.replay import (
     Replay,
-    best_reply,
     bucket_chances,
     drawn_counts,
     spread_surplus,
 )
+from finetune.replay_choice import best_reply
 from finetune.rewards import Reward, correctness
 from finetune.rollouts import Rollout
 
