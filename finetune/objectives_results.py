@@ -120,6 +120,18 @@ def mean_of(differences: Sequence[Mapping[str, float]]) -> Mean:
     return Mean(math.fsum(effects) / count, half, items)
 
 
+def expected(study: Mapping[str, Any], problems: int, seeds: int) -> Mean:
+    """What half of the intervals was expected to be, by a study's settings, of no difference."""
+    from scipy.stats import norm, t
+
+    items = float(norm.ppf(0.5 + CONFIDENCE / 2)) * math.sqrt(study["apart"] / problems / seeds)
+    half = None
+    if seeds > 1:
+        quantile = float(t.ppf(0.5 + CONFIDENCE / 2, seeds - 1))
+        half = quantile * study["scatter"] / math.sqrt(seeds)
+    return Mean(0.0, half, items)
+
+
 def report(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The results in Markdown, a line at a time."""
     plan = studies[0]["study"]
@@ -155,10 +167,15 @@ def report(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         shown = "cold start" if name == COLD else f"`{name}`"
         yield f"| {shown} | {' | '.join(cells)} |"
     yield ""
+    before = expected(plan, problems, len(seeds))
     yield (
         "Intervals are of 95 %, each by itself, not of all five at once. By seeds they are "
-        "Student's: what another training would give. By problems they are of these trainings."
-    )
+        "Student's: what another training would give. By problems they are of these trainings. "
+        f"Expected beforehand: ±{100 * before.items:.1f} by problems, if two objectives are right "
+        f"on different ones in {100 * plan['apart']:g} of 100"
+        + ("." if before.half is None else f"; ±{100 * before.half:.1f} by seeds, if differences "
+           f"scatter by {100 * plan['scatter']:g} points from one to the next.")
+    )  # fmt: skip
     yield ""
     yield from _by_seed(studies)
     yield from _on_the_way(studies)

@@ -17,7 +17,7 @@ import torch
 from benchgen.cli import run
 from benchgen.errors import InputError
 from finetune import study as parts
-from finetune.objectives_results import WINDOWS, mean_of, windows
+from finetune.objectives_results import WINDOWS, expected, mean_of, windows
 from finetune.objectives_study import LEARNERS, Study, run_study, study_lines
 from finetune.rollouts import read_rollouts
 from finetune.step_figures import step_figures
@@ -168,6 +168,10 @@ def test_means_over_seeds_have_the_interval_of_seeds() -> None:
     assert mean.half == pytest.approx(4.302653 * 0.0264575 / math.sqrt(3), rel=1e-5)
     assert mean.items == pytest.approx(math.sqrt(0.03**2 + 0.04**2 + 0.04**2) / 3)
     assert mean_of(seeds[:1]).half is None
+    # 1.959964 times the root of 0.25 / 600 / 3, and 4.302653 times 0.03 by the root of 3.
+    before = expected({"apart": 0.25, "scatter": 0.03}, 600, 3)
+    assert before.items == pytest.approx(0.0230984, abs=1e-6)
+    assert before.half == pytest.approx(0.0745241, abs=1e-6)
 
 
 def test_a_window_is_the_mean_of_its_steps_and_the_last_one_holds_the_overshoot() -> None:
