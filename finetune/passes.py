@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -119,9 +120,11 @@ def all_masked_images(
             )
             for one in part
         ]  # fmt: skip
-        if kl:
-            return {name: policy.divergence(part, dark, temperature)}
-        return {name: policy.scores(dark, temperature).logp}
+        # They never come again: kept, they would drive out the pictures that do.
+        with nullcontext() if policy.reader is None else policy.reader.passing():
+            if kl:
+                return {name: policy.divergence(part, dark, temperature)}
+            return {name: policy.scores(dark, temperature).logp}
 
     empty = _empty([name], own, policy.precision, policy.model.device)
     # Rows of one prompt show other pictures: each is a row by itself.

@@ -6,7 +6,7 @@ Conventions
   come so from the engine that sampled. One that has other than its pictures need is refused,
   since the model would be shown something else than the engine was, or nothing.
 * A picture is prepared once, and kept while there is room: samples of a group share it, and so
-  do the passes of a step.
+  do the passes of a step. Those that are shown once (``passing``) take none of that room.
 * What was made of several pictures is laid one behind the other along the first axis, in the
   order of the rows and of their prompts, and filled up with zeros at the ends of the others:
   as processors do it. Whether a model takes it so is tried when it is loaded.
@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,16 @@ class PictureReader:
         self.image_token = image_token
         self._room, self._held = room, 0
         self._kept: OrderedDict[bytes, _Prepared] = OrderedDict()
+        self._passing: dict[bytes, _Prepared] | None = None
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Pictures that come while it lasts are let go at its end; the others stay kept."""
+        before, self._passing = self._passing, {}
+        try:
+            yield
+        finally:
+            self._passing = before
 
     def words(self, messages: Sequence[Message], *, asks: bool) -> str:
         """The conversation as the chat template writes it, pictures by their marks."""
@@ -137,6 +148,8 @@ class PictureReader:
         if picture in self._kept:
             self._kept.move_to_end(picture)
             return self._kept[picture]
+        if self._passing is not None and picture in self._passing:
+            return self._passing[picture]
         mark: Message = {"role": "user", "content": [{"type": "image"}, *_parts("?")]}
         made = self._processed([self.words([mark], asks=True)], [[picture]])
         places = made["input_ids"] == self.image_token
@@ -145,6 +158,9 @@ class PictureReader:
             tensors={n: t for n, t in made.items() if n not in OF_TOKENS + KINDS},
             kinds=tuple(n for n in KINDS if n in made and bool(made[n][places].any())),
         )
+        if self._passing is not None:
+            self._passing[picture] = found
+            return found
         self._kept[picture] = found
         self._held += found.size
         while self._held > self._room and len(self._kept) > 1:

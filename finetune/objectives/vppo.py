@@ -48,10 +48,18 @@ def dependency(settings: Settings, batch: RolloutBatch) -> Tensor:
         raw = batch.need("kl_masked_image", "a divergence from the blackened picture")
     else:
         masked = batch.need("logp_masked_image", "a dependency on pictures")
-        moved = (masked - batch.logp_old).clamp(-LOG_RATIO_BOUND, LOG_RATIO_BOUND)
-        raw = torch.expm1(moved) - moved
+        raw = k3(masked, batch.logp_old)
     there = sees(settings, batch)[:, None] & (batch.mask > 0)
     return torch.where(there, raw.nan_to_num().clamp(0.0, MOST), torch.zeros_like(raw))
+
+
+def k3(masked: Tensor, whole: Tensor) -> Tensor:
+    """The dependency of tokens by their log-probabilities with the picture blackened and whole.
+
+    Of any shape, both alike; from 0 to ``MOST``, and NaN where one is.
+    """
+    moved = (masked - whole).clamp(-LOG_RATIO_BOUND, LOG_RATIO_BOUND)
+    return (torch.expm1(moved) - moved).clamp(0.0, MOST)
 
 
 def sees(settings: Settings, batch: RolloutBatch) -> Tensor:

@@ -493,6 +493,43 @@ def test_what_hangs_on_a_picture_is_read_with_it_blackened_for_each_reply(
         assert bool((logp[number, length:] == 0).all())
 
 
+@pytest.mark.parametrize("dependency", ["k3", "kl"])
+def test_blackened_pictures_drive_out_no_picture_that_comes_again(
+    policy: Policy, questions: list[Question], dependency: str
+) -> None:
+    rows = [one for group in rolled_out(policy, questions) for one in group]
+    own = {picture for one in rows for picture in one.pictures}
+    assert policy.reader is not None
+    prepared: list[Any] = []
+    processor = policy.processor
+
+    class Counted:
+        def __call__(self, **given: Any) -> Any:
+            prepared.append(given["images"])
+            return processor(**given)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(processor, name)
+
+    policy.reader.processor = Counted()
+    policy.scores([one.trajectory for one in rows], 1.0)
+    # From now on there is room for no more than these.
+    policy.reader._room = policy.reader._held
+    prepared.clear()
+    objective = resolve("vppo", visual_patch=8, visual_dependency=dependency)
+    for step in (1, 2):
+        all_masked_images(policy, rows, objective, step, 1.0, Course(micro_tokens=400), Ranks())
+    dark = {
+        picture
+        for step in (1, 2)
+        for one in rows
+        for picture in blackened(one.trajectory, one.seed, step, patch=8, chance=0.5)
+    }
+    assert len(prepared) == len(dark) > 2 * len(own)
+    policy.scores([one.trajectory for one in rows], 1.0)
+    assert len(prepared) == len(dark)
+
+
 def spoken(policy: Policy, one: Trajectory, temperature: float) -> Tensor:
     """Log-probabilities of all words at each of a reply's tokens, read alone, ``[T, V]``."""
     _, states = reply_states(policy.model, [one], policy)
