@@ -13,6 +13,8 @@ Conventions
 * ``exgrpo`` replays right replies to questions that are sometimes got wrong: it needs a ``--model``
   that is partly right, a checkpoint of imitation. How many groups are replayed is told.
   ``diver`` compares right replies alone: how long it takes where all are right is told as well.
+* ``vppo`` and its base read pictures: with the small model of ``benchgen study pictures``, as it
+  is made, and by Transformers, whatever ``--model`` and ``--engine`` the others have.
 
 Run ``python benchmarks/objectives.py`` (``--model``, ``--engine``, ``--prompts``, ``--rounds``,
 ``--steps``, ``--mini-batches``, ``--only``, ``--json FILE``).
@@ -21,6 +23,7 @@ Run ``python benchmarks/objectives.py`` (``--model``, ``--engine``, ``--prompts`
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -40,6 +43,8 @@ from benchgen.preload import find_preloads, preload_path
 from benchgen.problem import Problem, Response
 from evaluators.engines.smollm2 import NAME, smollm2_folder
 from evaluators.engines.vllm_environment import OFFLINE
+from finetune.small_pictures import write_small
+from finetune.small_reader import ReaderShape, write_small_reader
 from finetune.trajectory import Trajectory
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,30 +52,38 @@ SEED = 1
 RATE = 1e-12
 WARMUP = 3
 MICRO_TOKENS = 1024
+READER = "reader"
 PHASES = ("replay", "sample", "learn", "hand_over")
 REWARDS = ("correctness", "benchmarks.objectives:variety")
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """An objective as it is run, what it stands beside, and the most that it may cost."""
+class Side:
+    """An objective as it is run; a variant has a ``base`` and perhaps the most it may cost."""
 
     name: str
     objective: str
-    base: str
     overrides: tuple[str, ...] = ()
+    base: str = ""
     most: float | None = None
+    pictures: bool = False
 
 
-VARIANTS = (
-    Variant("canon by length", "canon", "dr_grpo", ("canon_metric=length",), 1.05),
-    Variant("canon by entropy", "canon", "dr_grpo"),
-    Variant("siren", "siren", "dr_grpo", (), 1.15),
-    Variant("exgrpo", "exgrpo", "dr_grpo", ("replay_start=0",), 1.2),
-    Variant("diver", "diver", "dapo", (), 1.05),
-    Variant("diver, musical", "diver", "dapo", ("diversity=musical",), 1.05),
+PLAIN, RIGHT, SEEING = "dr_grpo", "dapo", "dapo on pictures"
+BASES = (
+    Side(PLAIN, "dr_grpo"),
+    Side(RIGHT, "dapo"),
+    Side(SEEING, "dapo", ("nll_coef=0.06", "dual_clip=3.0"), pictures=True),
 )
-BASES = ("dr_grpo", "dapo")
+VARIANTS = (
+    Side("canon by length", "canon", ("canon_metric=length",), PLAIN, 1.05),
+    Side("canon by entropy", "canon", (), PLAIN),
+    Side("siren", "siren", (), PLAIN, 1.15),
+    Side("exgrpo", "exgrpo", ("replay_start=0",), PLAIN, 1.2),
+    Side("diver", "diver", (), RIGHT, 1.05),
+    Side("diver, musical", "diver", ("diversity=musical",), RIGHT, 1.05),
+    Side("vppo", "vppo", (f"visual_patch={ReaderShape().token}",), SEEING, pictures=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,8 @@ class Task:
     """What a process is to do."""
 
     folder: str
+    data: str
+    modality: str
     objective: str
     overrides: tuple[str, ...]
     model: str
@@ -126,32 +141,46 @@ def main() -> None:
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """The steps of every side, by its name."""
-    count = (WARMUP + options.steps) * options.prompts
-    plan = make_plan(
-        "sheet_music", split="train", count=count, seed=SEED,
-        tasks=["sheet_music/chord_root"], levels=[1],
-    )  # fmt: skip
-    synthesize(plan, folder / "data")
     chosen = [one for one in VARIANTS if not options.only or one.name in options.only]
-    bases = sorted({one.base for one in chosen})
-    sides: list[tuple[str, str, tuple[str, ...]]] = [(name, name, ()) for name in bases]
-    sides += [(one.name, one.objective, one.overrides) for one in chosen]
-    runs: dict[str, list[Any]] = {name: [] for name, _, _ in sides}
+    sides = [one for one in BASES if one.name in {variant.base for variant in chosen}] + chosen
+    count = (WARMUP + options.steps) * options.prompts
+    shown = {seeing: make_data(folder, count, seeing) for seeing in {s.pictures for s in sides}}
+    runs: dict[str, list[Any]] = {side.name: [] for side in sides}
     for turn in range(options.rounds):
-        for name, objective, overrides in sides:
+        for side in sides:
+            seeing = side.pictures
             task = Task(
-                str(folder), objective, overrides, options.model, options.engine,
-                options.prompts, options.samples, options.max_tokens, options.mini_batches,
-                options.steps,
+                str(folder), str(shown[seeing]), "image" if seeing else "text", side.objective,
+                side.overrides, str(folder / READER) if seeing else options.model,
+                "transformers" if seeing else options.engine, options.prompts, options.samples,
+                options.max_tokens, options.mini_batches, options.steps,
             )  # fmt: skip
-            runs[name] += run(task)
-            spent = statistics.median(step["seconds"] for step in runs[name])
-            print(f"round {turn + 1}, {name}: {spent:.1f} s a step", file=sys.stderr, flush=True)
+            runs[side.name] += run(task)
+            spent = statistics.median(step["seconds"] for step in runs[side.name])
+            print(
+                f"round {turn + 1}, {side.name}: {spent:.1f} s a step", file=sys.stderr, flush=True
+            )
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
         "settings": {key: value for key, value in vars(options).items() if key != "json"},
         "runs": runs,
     }
+
+
+def make_data(folder: Path, count: int, pictures: bool) -> Path:
+    """The problems in ``folder``, and with pictures the model that is shown them."""
+    plan = make_plan(
+        "sheet_music", split="train", count=count, seed=SEED, tasks=["sheet_music/chord_root"],
+        levels=[1], modalities=("image",) if pictures else ("text",),
+    )  # fmt: skip
+    drawn = folder / f"drawn-{int(pictures)}"
+    synthesize(plan, drawn)
+    if not pictures:
+        return drawn
+    shape = ReaderShape()
+    write_small_reader(folder / READER, shape, SEED)
+    write_small([drawn], folder / "small", shape.side)
+    return folder / "small"
 
 
 def run(task: Task) -> list[dict[str, float]]:
@@ -168,6 +197,7 @@ def run(task: Task) -> list[dict[str, float]]:
 
 def trained(task: Task) -> list[dict[str, float]]:
     """The seconds of each step after the warm-up, whole and by phase."""
+    from evaluators.questions import read_questions
     from finetune.command import run_training
     from finetune.diversity import diversities
     from finetune.job import Job, parse_overrides
@@ -176,17 +206,17 @@ def trained(task: Task) -> list[dict[str, float]]:
     from finetune.training_folder import read_metrics
 
     job = Job(
-        objective=task.objective, model=task.model, data=str(Path(task.folder) / "data"),
+        objective=task.objective, model=task.model, data=task.data, modality=task.modality,
         steps=WARMUP + task.steps, learning_rate=RATE, prompts=task.prompts,
         samples=task.samples, max_tokens=task.max_tokens, mini_batches=task.mini_batches,
-        engine=task.engine,
-        window=task.prompts * task.samples, overrides=tuple(task.overrides), rewards=REWARDS,
-        micro_tokens=MICRO_TOKENS, save_every=0, seed=SEED,
+        engine=task.engine, window=task.prompts * task.samples, rewards=REWARDS,
+        overrides=tuple(task.overrides), micro_tokens=MICRO_TOKENS, save_every=0, seed=SEED,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(dir=task.folder) as out:
         run_training(job, Path(out), lambda step, steps, figures: None)
         lines = read_metrics(Path(out))
-        groups = read_rollouts(Path(out), len(lines))
+        asked = read_questions(Path(task.data), task.modality)
+        groups = read_rollouts(Path(out), len(lines), asked)
     settings = resolve(task.objective, **{"max_length": 1, **parse_overrides(task.overrides)})
     began = time.monotonic()
     for group in groups:
@@ -194,7 +224,7 @@ def trained(task: Task) -> list[dict[str, float]]:
         diversities(settings, [one.text for one in group], everyone, [0] * len(group))
     compared = time.monotonic() - began
     rows = [one.trajectory for group in groups for one in group]
-    passed = forward_pass(task.model, rows) if task.objective in BASES else 0.0
+    passed = forward_pass(task.model, rows)
     found = []
     for line in lines[WARMUP:]:
         phases = {name: line.get(f"seconds_{name}", 0.0) for name in PHASES}
@@ -205,13 +235,18 @@ def trained(task: Task) -> list[dict[str, float]]:
 
 
 def forward_pass(model: str, rows: Sequence[Trajectory]) -> float:
-    """The seconds that the policy takes to read a step's rows without gradient, the second time."""
+    """The seconds that the policy takes to read a step's rows without gradient, the second time.
+
+    Rows with pictures are read each by itself, as blackened ones are.
+    """
     from finetune.course import Course
     from finetune.passes import all_scores
     from finetune.policy import load_policy
     from finetune.ranks import Ranks
 
     policy = load_policy(model)
+    if rows[0].pictures:
+        policy = dataclasses.replace(policy, unshared="each has its own")
     spent = 0.0
     for _ in range(2):
         began = time.monotonic()
