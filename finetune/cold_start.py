@@ -11,6 +11,7 @@ Conventions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,14 +71,18 @@ class Imitating(Protocol):
     def autocast(self) -> bool: ...
 
 
-def make_data(study: Imitating, out: Path) -> dict[str, str]:
-    """The datasets' folders in ``out`` by what they are for: ``sft``, ``validation``, ``test``."""
+def make_data(
+    study: Imitating, out: Path, names: Sequence[str] = (COLD, "validation", "test")
+) -> dict[str, str]:
+    """The datasets' folders in ``out`` by what they are for."""
+    sizes = {
+        COLD: ("train", study.sft_items),
+        "validation": ("validation", study.validation_items * len(study.tasks)),
+        "test": ("test", study.test_items * len(study.tasks)),
+    }
     found = {}
-    for name, split, count in (
-        (COLD, "train", study.sft_items),
-        ("validation", "validation", study.validation_items * len(study.tasks)),
-        ("test", "test", study.test_items * len(study.tasks)),
-    ):
+    for name in names:
+        split, count = sizes[name]
         plan = make_plan(
             study.suite, split=split, count=count // OPTIONS, seed=study.seed, tasks=study.tasks,
             levels=study.levels, with_twins=True,

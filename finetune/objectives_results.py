@@ -143,7 +143,7 @@ def report(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield ""
     yield (
         f"`{plan['model']}` on {' and '.join(plan['tasks'])}, level {levels}, as one mix: from one "
-        "checkpoint of imitation a seed, a run of each objective on the same questions in the same "
+        "checkpoint of imitation a run of each objective a seed, on the same questions in the same "
         f"order, {plan['prompts']} groups of {plan['samples']} replies a step, until "
         f"{plan['tokens']:,} tokens were generated. Named beforehand as what counts: percent right "
         f"of {problems} test problems a seed, greedy, where a run ended, less that of `{BASE}`. "

@@ -1,9 +1,11 @@
 """``benchgen study objectives``: do the variants of the objective differ, from one cold start?
 
-The study of one seed:
+1. Imitation of worked solutions, and of answers alone to the other problems; the cold start is the
+   best of its checkpoints that are right often enough, and not too often (``cold_start``). All
+   seeds begin with it.
 
-1. imitation of worked solutions, and of answers alone to the other problems; the cold start is the
-   best of its checkpoints that are right often enough, and not too often (``learning_study``);
+And for each seed:
+
 2. from that one checkpoint a run of each objective, until it has generated ``tokens``;
 3. the test set is asked of the cold start, and of where each run ended.
 
@@ -16,16 +18,17 @@ Conventions
   that one with longer replies takes fewer steps. Replies that are replayed are not generated.
 * Every objective is its preset as it stands. Nothing is chosen by its result: the last checkpoint
   counts.
-* Seeds differ in all: data, imitation, questions. Their differences are told together by
+* Seeds differ in questions, sampling and test sets. What they found is told together by
   ``objectives_results``.
-* Every run is a folder that is resumed, or read if it is done: the study may be cut anywhere.
+* Every run is a folder that is resumed, or read if it is done: the study may be cut anywhere. A
+  seed in a folder of its own, on another machine say, makes the same cold start anew.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +51,9 @@ MOST_STEPS = 10_000
 class Study:
     """What is studied; ``tasks`` at ``levels``, trained as one mix.
 
-    Imitation is the learning study's: ``sft_steps`` of ``batch`` examples, of which the share
-    ``worked`` has its solution. So the policy both works out and answers at once.
+    Imitation is the learning study's, of the seed ``start`` whatever the study's own: ``sft_steps``
+    of ``batch`` examples, of which the share ``worked`` has its solution. So the policy both works
+    out and answers at once.
     Each objective takes steps of ``prompts`` groups of ``samples`` replies of no more than
     ``max_tokens``, until ``tokens`` are generated, at a rate that stays once it is warm.
     Test and validation items are counted by class, those of imitation in all; with each come its
@@ -60,6 +64,7 @@ class Study:
     """
 
     seed: int = 0
+    start: int = 0
     model: str = "smollm2"
     engine: str = "vllm"
     suite: str = "sheet_music"
@@ -85,20 +90,22 @@ class Study:
     scatter: float = 0.03
 
 
-def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[str, Any]:
-    """All of it, or the rest of it; the results, which ``objectives.json`` in ``out`` holds too.
+def run_study(study: Study, folder: Path, tell: Tell = lambda line: None) -> dict[str, Any]:
+    """All of one seed, or the rest of it, in its folder within ``folder``.
+
+    The results are in ``objectives.json`` there, too. The cold start lies beside it.
 
     Raises
     ------
     InputError
-        ``out`` holds another study, or no checkpoint of imitation that was asked lies between
+        ``folder`` holds another study, or no checkpoint of imitation that was asked lies between
         ``enough`` and ``too_much``.
     """
+    cold, shown, steps = _make_cold_start(study, folder / "cold-start", tell)
+    out = folder / f"seed-{study.seed}"
     begin(study, out)
-    data = make_data(study, out)
+    data = make_data(study, out, ["test"])
     with asking_about(study, data, out, tell) as ask:
-        steps = cold_start(study, data, out, ask, tell)
-        cold = checkpoint_path(out / COLD, steps)
         runs = {COLD: ask(COLD, "test", str(cold))}
     for name in LEARNERS:
         if not is_asked(out / "runs" / name):
@@ -120,11 +127,21 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
         "from_grpo": _differences(runs[BASE], {name: runs[name] for name in others}),
         "steps": {name: step_figures(out / name) for name in LEARNERS},
         "test_contents_met_in_training": met(
-            data["test"], [data[COLD]], [out / name for name in LEARNERS]
+            data["test"], [shown], [out / name for name in LEARNERS]
         ),
     }
     write_whole(out / RECORD, f"{json.dumps(found, indent=1)}\n".encode())
     return found
+
+
+def _make_cold_start(study: Study, out: Path, tell: Tell) -> tuple[Path, str, int]:
+    """The checkpoint that all begin with, what it was shown, and its steps."""
+    imitation = replace(study, seed=study.start)
+    begin(imitation, out)
+    data = make_data(imitation, out, [COLD, "validation"])
+    with asking_about(imitation, data, out, tell) as ask:
+        steps = cold_start(imitation, data, out, ask, tell)
+    return checkpoint_path(out / COLD, steps), data[COLD], steps
 
 
 def study_lines(found: dict[str, Any]) -> Iterator[str]:

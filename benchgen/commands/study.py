@@ -90,7 +90,7 @@ def _run(
 
     seeds = [
         objectives_study.run_study(
-            objectives_study.Study(seed=number, **settings), out / f"seed-{number}", note
+            objectives_study.Study(seed=number, **settings), out, note
         )
         for number in (SEEDS if seed is None else (seed,))
     ]

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from benchgen.cli import run
+from benchgen.dataset import read_rows
 from benchgen.errors import InputError
 from finetune import study as parts
 from finetune.objectives_results import WINDOWS, expected, mean_of, windows
@@ -45,12 +46,12 @@ def study(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel, token
 
 @pytest.fixture(scope="module")
 def whole(study: Study, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    folder = tmp_path_factory.mktemp("whole") / "out"
+    folder = tmp_path_factory.mktemp("whole")
     # As many as the tests have: sums are rounded otherwise with more.
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return folder, run_study(study, folder)
+        return folder / "seed-0", run_study(study, folder)
     finally:
         torch.set_num_threads(before)
 
@@ -104,6 +105,7 @@ def test_a_study_that_was_cut_goes_on_run_by_run(
 
     with pytest.raises(Killed):
         run_study(study, tmp_path / "cut", die)
+    assert not (tmp_path / "cut" / "seed-0" / "objectives.json").exists()
     trained: list[str] = []
     real = parts.run_training
 
@@ -123,8 +125,33 @@ def test_a_study_that_was_cut_goes_on_run_by_run(
         return {**record, "steps": steps}
 
     assert timeless(found) == timeless(whole[1])
-    with pytest.raises(InputError, match="a study with another seed"):
-        run_study(dataclasses.replace(study, seed=1), tmp_path / "cut")
+    with pytest.raises(InputError, match="a study with another tokens"):
+        run_study(dataclasses.replace(study, tokens=21), tmp_path / "cut")
+
+
+def test_another_seed_begins_with_the_same_cold_start_and_is_asked_other_problems(
+    study: Study, whole: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "both"
+    shutil.copytree(whole[0].parent, folder)
+    trained: list[str] = []
+    real = parts.run_training
+
+    def counted(job: Any, out: Path, progress: Any) -> Any:
+        trained.append(f"{out.parent.name}/{out.name}")
+        return real(job, out, progress)
+
+    monkeypatch.setattr(parts, "run_training", counted)
+    found = run_study(dataclasses.replace(study, seed=1), folder)
+    assert trained == [f"seed-1/{name}" for name in LEARNERS]
+    assert found["sft_steps"] == whole[1]["sft_steps"]
+    tests = [{*ids(folder / f"seed-{seed}" / "data" / "test")} for seed in (0, 1)]
+    assert not tests[0] & tests[1]
+
+
+def ids(data: Path) -> Iterator[str]:
+    for row in read_rows(data, ("id",)):
+        yield row["id"]
 
 
 def test_step_figures_are_of_fresh_replies_alone(

@@ -1,0 +1,94 @@
+"""What is read before a step lies where it belongs, and what is told of it is of tokens alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from finetune.course import Course
+from finetune.objectives import State, resolve
+from finetune.objectives.siren import Nucleus, peak_entropy
+from finetune.optimizer import Optimization, Optimizer
+from finetune.packing import micro_batches
+from finetune.passes import all_scores
+from finetune.policy import Policy
+from finetune.ranks import Ranks
+from finetune.rollouts import Rollout
+from finetune.trainer import Practice, learn
+
+MakeModel = Callable[..., Any]
+NUCLEUS = Nucleus(0.95)
+
+
+@pytest.fixture
+def policy(make_model: MakeModel, tokenizer: Any) -> Policy:
+    return Policy(make_model(vocab_size=10, eos_token_id=1), tokenizer)
+
+
+@pytest.fixture
+def groups() -> list[list[Rollout]]:
+    """Replies of 1 to 9 tokens, the longest neither first nor last."""
+    draw = random.Random(4)
+    made = []
+    for number in range(3):
+        prompt = tuple(draw.randrange(2, 10) for _ in range(3 + 2 * number))
+        members = []
+        for sample, length in enumerate(draw.sample(range(1, 10), 4)):
+            said = tuple(draw.randrange(2, 10) for _ in range(length))
+            members.append(
+                Rollout(
+                    draw=number, problem=f"p{number}", task="s/t", level=1, sample=sample,
+                    seed=10 * number + sample, prompt=prompt, tokens=said,
+                    logprobs=(-2.0,) * length, text="", truncated=False,
+                    reward=float(sample % 2), parts={}, outcome=float(sample % 2), verdict="wrong",
+                )
+            )  # fmt: skip
+        made.append(members)
+    return made
+
+
+@pytest.mark.parametrize("most", [1, 30, 10_000])
+def test_entropies_lie_in_the_rows_they_are_of_in_whatever_order_those_are_read(
+    policy: Policy, groups: list[list[Rollout]], most: int
+) -> None:
+    # As released, SIREN's batches of a size in tokens put log-probabilities back in order and not
+    # entropies: the anchor was of some rows' entropies under other rows' masks.
+    rows = [one.trajectory for group in groups for one in group]
+    micros = micro_batches(rows, shared=policy.shared, most_tokens=30)
+    assert [row for micro in micros for row in micro] != list(range(len(rows)))
+    found = all_scores(policy, rows, 0.7, Course(most), Ranks(), torch.device("cpu"), NUCLEUS)
+    assert found.nucleus_entropy is not None
+    for number, row in enumerate(rows):
+        alone = policy.scores([row], 0.7, nucleus=NUCLEUS)
+        assert alone.nucleus_entropy is not None
+        length = len(row.reply)
+        for whole, own in (
+            (found.logp, alone.logp), (found.entropy, alone.entropy),
+            (found.nucleus_entropy, alone.nucleus_entropy), (found.mask, alone.mask),
+        ):  # fmt: skip
+            torch.testing.assert_close(whole[number, :length], own[0].detach())
+            assert not bool(whole[number, length:].any())
+
+
+def test_the_entropy_that_is_told_is_of_tokens_not_of_what_pads_them(
+    policy: Policy, groups: list[list[Rollout]]
+) -> None:
+    # As released, SIREN's metric is the mean over padding, too: it falls as lengths differ.
+    rows = [one.trajectory for group in groups for one in group]
+    scores = policy.scores(rows, 1.0, nucleus=Nucleus(0.8))
+    assert scores.nucleus_entropy is not None
+    settings = resolve("siren", max_length=9)
+    figures = learn(
+        policy, groups, settings, State(1, 3),
+        Optimizer(policy.model.named_parameters(), Optimization(steps=1, learning_rate=1e-4)),
+        Practice(prompts=3, samples=4, max_tokens=9), Course(30), rate_step=0,
+    )  # fmt: skip
+    entropy, tokens = float(scores.entropy.detach().sum()), float(scores.mask.sum())
+    assert figures["entropy"] == pytest.approx(entropy / tokens)
+    assert tokens < scores.mask.numel()
+    peaks = peak_entropy(settings, scores.nucleus_entropy, scores.mask)
+    assert figures["anchor"] == pytest.approx(float(peaks.detach().mean()))
