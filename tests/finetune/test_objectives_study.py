@@ -17,6 +17,7 @@ import torch
 from benchgen.cli import run
 from benchgen.dataset import read_rows
 from benchgen.errors import InputError
+from finetune import objectives_study
 from finetune import study as parts
 from finetune.objectives_results import WINDOWS, expected, mean_of, windows
 from finetune.objectives_study import LEARNERS, Study, run_study, study_lines
@@ -264,3 +265,27 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
         assert run(["study", "results", *words, "--out", str(tmp_path / "bad")]) == 2
         assert line in capsys.readouterr().err
         assert not (tmp_path / "bad").exists()
+
+
+def test_the_command_runs_three_seeds_or_the_one_that_is_named(
+    whole: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    asked: list[Study] = []
+
+    def noted(study: Study, folder: Path, tell: Any) -> Any:
+        assert folder == tmp_path
+        asked.append(study)
+        return whole[1]
+
+    monkeypatch.setattr(objectives_study, "run_study", noted)
+    named = ["study", "objectives", "--out", str(tmp_path)]
+    assert run([*named, "--autocast", "--json"]) == 0
+    assert asked == [Study(seed=seed, autocast=True) for seed in (0, 1, 2)]
+    assert len(json.loads(capsys.readouterr().out)["seeds"]) == 3
+    asked.clear()
+    assert run([*named, "--seed", "1"]) == 0
+    assert asked == [Study(seed=1)]
+    assert "exgrpo" in capsys.readouterr().out
+    assert run([*named, "--of", "x"]) == 2
+    assert "objectives takes none" in capsys.readouterr().err
