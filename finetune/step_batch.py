@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from finetune.ahead import Ahead, read_ahead
 from finetune.course import Course
 from finetune.critic import Critic
 from finetune.diversity import diversities
@@ -36,14 +37,15 @@ def whole_batch(
     *,
     temperature: float,
     once: bool,
+    one_update: bool,
     reference: Scorer | None = None,
     critic: Critic | None = None,
     ranks: Ranks = Ranks(),  # noqa: B008
-) -> RolloutBatch:
-    """The groups with all that ``objective`` needs before its step.
+) -> tuple[RolloutBatch, Ahead | None]:
+    """The groups with all that ``objective`` needs before its step, and what was read ahead of it.
 
     With ``once`` the policy's own log-probabilities are left to the pass with the gradient, and are
-    the engine's until then.
+    the engine's until then. Else, and if the step is ``one_update``, some are read ahead.
     """
     rows = [one for group in groups for one in group]
     trajectories = [one.trajectory for one in rows]
@@ -53,9 +55,16 @@ def whole_batch(
     apart = diversities(objective, texts, right, batch.group.tolist())
     more = {name: torch.tensor(values, device=device) for name, values in apart.items()}
     batch = dataclasses.replace(batch, scores={**batch.scores, **more})
+    ahead = None
     if not once:
         nucleus = nucleus_of(objective)
-        old = all_scores(policy, trajectories, temperature, course, ranks, device, nucleus)
+        if one_update and ranks.size == 1:
+            old, ahead = read_ahead(
+                policy, trajectories, temperature, course,
+                entropy_gradient=bool(objective.entropy_coef), nucleus=nucleus,
+            )  # fmt: skip
+        else:
+            old = all_scores(policy, trajectories, temperature, course, ranks, device, nucleus)
         batch = dataclasses.replace(
             batch, logp_old=old.logp, logp_new=old.logp, entropy=old.entropy,
             nucleus_entropy=old.nucleus_entropy,
@@ -71,7 +80,7 @@ def whole_batch(
             policy, rows, objective, state.step, temperature, course, ranks
         )
         batch = dataclasses.replace(batch, **masked)
-    return batch
+    return batch, ahead
 
 
 def as_batch(groups: Sequence[Group], device: torch.device) -> RolloutBatch:

@@ -40,8 +40,10 @@ from torch import Tensor
 from benchgen.errors import InputError
 from evaluators.engine import Engine
 from evaluators.questions import Question
+from finetune.ahead import Ahead, among
 from finetune.course import Course, Progress, Trained, TrainingRun
 from finetune.critic import Critic
+from finetune.log_probabilities import TokenScores
 from finetune.objectives import (
     Settings,
     State,
@@ -72,6 +74,7 @@ from finetune.rollouts import (
 )
 from finetune.sharding import Handed, restore_weights
 from finetune.step_batch import whole_batch
+from finetune.trajectory import Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +272,11 @@ def learn(
     device = policy.model.device
     trajectories = [one.trajectory for group in groups for one in group]
     nucleus = nucleus_of(objective)
-    once = practice.updates == practice.mini_batches == 1 and not needs_old(objective)
-    batch = whole_batch(
-        policy, groups, objective, state, course, temperature=practice.temperature, once=once,
-        reference=reference, critic=critic, ranks=ranks,
+    one_update = practice.updates == practice.mini_batches == 1
+    once = one_update and not needs_old(objective)
+    batch, ahead = whole_batch(
+        policy, groups, objective, state, course, temperature=practice.temperature,
+        once=once, one_update=one_update, reference=reference, critic=critic, ranks=ranks,
     )  # fmt: skip
     plan = prepare(objective, batch, state)
     known = torch.zeros_like(batch.logp_old, dtype=policy.precision)
@@ -284,14 +288,9 @@ def learn(
             busy = part[~plan.idle[part]]
             if not len(busy):
                 continue
-            chosen = [trajectories[int(i)] for i in busy]
-            micros = micro_batches(chosen, shared=policy.shared, most_tokens=course.micro_tokens)
-            for micro, counts in ranks.rounds(micros):
-                index = busy[torch.tensor(micro, device=device)]
-                scores = policy.scores(
-                    [trajectories[int(i)] for i in index], practice.temperature,
-                    entropy_gradient=bool(objective.entropy_coef), nucleus=nucleus,
-                )  # fmt: skip
+            for index, scores, counts in _read(
+                policy, trajectories, busy, objective, practice.temperature, course, ranks, ahead
+            ):
                 width = scores.logp.shape[1]
                 entropy = scores.entropy if nucleus is None else scores.nucleus_entropy
                 some = dataclasses.replace(
@@ -403,6 +402,32 @@ def _collect(
         "put_aside": float(len(left)),
     }
     return groups, left, drawn, _Seen(figures, named)
+
+
+def _read(
+    policy: Policy,
+    trajectories: Sequence[Trajectory],
+    busy: Tensor,
+    objective: Settings,
+    temperature: float,
+    course: Course,
+    ranks: Ranks,
+    ahead: Ahead | None,
+) -> Iterator[tuple[Tensor, TokenScores, bool]]:
+    """This rank's micro-batches of the rows ``busy``, their scores, and whether each counts."""
+    if ahead is not None:
+        for index, scores in among(ahead, busy):
+            yield index, scores, True
+        busy = busy[~torch.isin(busy, ahead.rows)]
+    chosen = [trajectories[int(i)] for i in busy]
+    micros = micro_batches(chosen, shared=policy.shared, most_tokens=course.micro_tokens)
+    for micro, counts in ranks.rounds(micros):
+        index = busy[torch.tensor(micro, device=busy.device)]
+        scores = policy.scores(
+            [trajectories[int(i)] for i in index], temperature,
+            entropy_gradient=bool(objective.entropy_coef), nucleus=nucleus_of(objective),
+        )  # fmt: skip
+        yield index, scores, counts
 
 
 def _parts(groups: Sequence[Group], count: int, device: torch.device) -> Iterator[Tensor]:

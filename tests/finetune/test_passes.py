@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from finetune import trainer
 from finetune.course import Course
 from finetune.objectives import State, resolve
 from finetune.objectives.siren import Nucleus, peak_entropy
@@ -92,3 +93,61 @@ def test_the_entropy_that_is_told_is_of_tokens_not_of_what_pads_them(
     assert tokens < scores.mask.numel()
     peaks = peak_entropy(settings, scores.nucleus_entropy, scores.mask)
     assert figures["anchor"] == pytest.approx(float(peaks.detach().mean()))
+
+
+class Still(Optimizer):
+    def step(self, number: int) -> float:
+        return 1.0
+
+
+def learned(
+    policy: Policy, groups: list[list[Rollout]], name: str, most: int
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """The gradient of a step, and its figures."""
+    policy.model.zero_grad()
+    figures = learn(
+        policy, groups, resolve(name, max_length=9, correction="truncate"),
+        State(2, 3, anchor=0.3),
+        Still(policy.model.named_parameters(), Optimization(steps=1, learning_rate=1e-4)),
+        Practice(prompts=3, samples=4, max_tokens=9), Course(most), rate_step=0,
+    )  # fmt: skip
+    return torch.cat([p.grad.flatten() for p in policy.model.parameters()]), figures
+
+
+@pytest.mark.parametrize("most", [1, 30, 60, 10_000])
+@pytest.mark.parametrize("name", ["siren", "canon"])
+def test_what_is_read_ahead_is_not_read_again_and_the_step_is_the_same(
+    policy: Policy,
+    groups: list[list[Rollout]],
+    name: str,
+    most: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # One group is all alike: canon learns nothing from it, and does not read it again.
+    groups[1] = groups[1][:1] * 4
+    read: list[int] = []
+    scores = Policy.scores
+
+    def counted(self: Policy, rows: Any, *how: Any, **named: Any) -> Any:
+        read.append(len(rows))
+        return scores(self, rows, *how, **named)
+
+    monkeypatch.setattr(Policy, "scores", counted)
+    found, figures = learned(policy, groups, name, most)
+    ahead = sum(read)
+    whole = trainer.whole_batch
+    monkeypatch.setattr(
+        trainer, "whole_batch", lambda *how, **named: (whole(*how, **named)[0], None)
+    )
+    read.clear()
+    expected, told = learned(policy, groups, name, most)
+    twice = sum(read)
+    torch.testing.assert_close(found, expected)
+    assert float(expected.norm()) > 0
+    assert figures == pytest.approx(told)
+    rows = [one.trajectory for group in groups for one in group]
+    last = micro_batches(rows, shared=policy.shared, most_tokens=most)[-1]
+    alike = {4, 5, 6, 7} if name == "canon" else set()
+    assert ahead == twice - len({*last} - alike) < twice
+    if most == 10_000:
+        assert ahead == len(rows)
