@@ -104,12 +104,12 @@ def draw_dependencies(found: DependencyMap) -> bytes:
         )
         squares = found.single[0].size
         most = NUMBER.format(found.mean.max())
-        for x, y, words in (
+        for over, y, words in (
             (EDGE, TOP - 12, f"The picture, {squares} vision tokens"),
             (left, TOP - 12, f"Mean S of the words under random masks, at most {most}"),
             (EDGE, middle - 12, "S of one word with one vision token black at a time"),
         ):
-            axes.text(x, y, words, size=9.5, weight="bold", va="baseline")
+            axes.text(over, y, words, size=9.5, weight="bold", va="baseline")
         _picture(axes, found, EDGE, TOP, LARGE, grid=True)
         _reply(axes, found, placed, left, chosen)
         step = (WIDTH - 2 * EDGE - COPY) / max(1, CHOSEN - 1)
