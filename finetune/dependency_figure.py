@@ -23,9 +23,9 @@ from benchgen.errors import InputError
 from finetune.drawing import COLOURS, INK, PAPER, RULE, SOFT, look, page, picture_bytes
 
 WIDTH = 760
-EDGE, TOP, GAP = 18, 64, 26
+EDGE, TOP, GAP = 18, 88, 26
 LARGE, COPY = 220, 148
-LETTER, LINE, SIZE = 6.6, 21, 8.25
+LETTER, LINE, SIZE = 7.4, 26, 9.2
 """A letter's width and a line's height in pixels; the font's size in points of 96ths."""
 CHOSEN = 4
 NUMBER = "{:.2g}"
@@ -98,30 +98,32 @@ def draw_dependencies(found: DependencyMap) -> bytes:
         axes.set_ylim(height, 0)
         axes.set_axis_off()
         axes.text(EDGE, 28, "What the words hang on", size=13, weight="bold", va="baseline")
+        kind = "right" if found.right else "wrong"
         axes.text(
-            EDGE, 46,
-            f"A {'right' if found.right else 'wrong'} reply to {found.problem}: words shaded by S, "
-            "the mean over random masks",
-            size=8.5, color=SOFT, va="baseline",
-        )  # fmt: skip
+            EDGE, 46, f"A {kind} reply to {found.problem}", size=8.5, color=SOFT, va="baseline"
+        )
+        squares = found.single[0].size
+        most = NUMBER.format(found.mean.max())
+        for over, y, words in (
+            (EDGE, TOP - 12, f"The picture, {squares} vision tokens"),
+            (left, TOP - 12, f"Mean S of the words under random masks, at most {most}"),
+            (EDGE, middle - 12, "S of one word with one vision token black at a time"),
+        ):
+            axes.text(over, y, words, size=9.5, weight="bold", va="baseline")
         _picture(axes, found, EDGE, TOP, LARGE, grid=True)
         _reply(axes, found, placed, left, chosen)
-        axes.text(
-            EDGE, middle - 14, "S of one word with one vision token black at a time", size=9.5,
-            weight="bold", va="baseline",
-        )  # fmt: skip
         step = (WIDTH - 2 * EDGE - COPY) / max(1, CHOSEN - 1)
         for number, place in enumerate(chosen):
             x = EDGE + number * step
             _picture(axes, found, x, middle, COPY, over=found.single[place])
-            most = NUMBER.format(found.single[place].max())
+            peak = NUMBER.format(found.single[place].max())
             word = _shown(found.tokens[place]).strip() or "(space)"
             axes.text(
                 x, middle + COPY + 17, f"{number + 1}  {word}", size=8.5, weight="bold",
                 va="baseline",
             )  # fmt: skip
             axes.text(
-                x, middle + COPY + 32, f"at most {most}", size=7.5, color=SOFT, va="baseline"
+                x, middle + COPY + 32, f"at most {peak}", size=7.5, color=SOFT, va="baseline"
             )
         return picture_bytes(figure, "svg", "What the words of a reply hang on")
 
@@ -130,15 +132,29 @@ def _flow(tokens: Sequence[str], wide: int) -> tuple[list[tuple[int, int]], int]
     """Each token's line and column, ``wide`` columns a line, and how many lines there are."""
     placed = []
     line = column = 0
-    for token in tokens:
+    for place, token in enumerate(tokens):
         text = _shown(token)
-        if column and column + len(text) > wide:
+        begins = token[:1].isspace()
+        if column > 0 and column + (_word(tokens, place) if begins else len(text)) > wide:
             line, column = line + 1, 0
+        if not column:
+            # No space begins a line.
+            column -= len(text) - len(text.lstrip())
         placed.append((line, column))
         column += len(text)
-        if "\n" in token:
+        if "\n" in token and "".join(tokens[place + 1 : place + 2]).strip("\n"):
             line, column = line + 1, 0
     return placed, line + 1
+
+
+def _word(tokens: Sequence[str], place: int) -> int:
+    """How many letters the word has that begins with this token."""
+    length = len(_shown(tokens[place]))
+    for token in tokens[place + 1 :]:
+        if token[:1].isspace():
+            break
+        length += len(_shown(token))
+    return length
 
 
 def _shown(token: str) -> str:
@@ -164,18 +180,18 @@ def _reply(
         lead = len(text) - len(text.lstrip())
         axes.add_patch(
             Rectangle(
-                (x + LETTER * lead - 1, y), LETTER * (len(text) - lead) + 1, 15,
+                (x + LETTER * lead - 0.5, y), LETTER * (len(text) - lead), 17,
                 facecolor=COLOURS[1], alpha=0.85 * share, linewidth=0,
             )
         )  # fmt: skip
         for offset, letter in enumerate(text):
             axes.text(
-                x + LETTER * offset, y + 11.5, letter, size=SIZE, family="DejaVu Sans Mono",
+                x + LETTER * offset, y + 12.5, letter, size=SIZE, family="DejaVu Sans Mono",
                 va="baseline", color=PAPER if share > 0.6 else INK,
             )  # fmt: skip
         if place in chosen:
             axes.text(
-                x + LETTER * len(text) - 0.5, y + 3.5, str(chosen.index(place) + 1), size=5.5,
+                x + LETTER * len(text) - 0.5, y + 1, str(chosen.index(place) + 1), size=5.5,
                 color=INK, va="baseline", weight="bold",
             )  # fmt: skip
 

@@ -118,6 +118,7 @@ def table(studies: Sequence[Found]) -> Iterator[str]:
         f"same prompts. Chance is {100 * studies[0].record['runs']['sft']['chance']:.0f} %. "
         f"Contents of a test set that training had shown: {met}."
     )
+    yield f"Every seed begins with the imitation of seed {plan['start']}."
     yield ""
     heads = [*NAMES.values(), "VPPO's gain", "DAPO's gain", "VPPO over DAPO"]
     yield f"| seed | {' | '.join(heads)} |"
@@ -145,8 +146,8 @@ def table(studies: Sequence[Found]) -> Iterator[str]:
     yield "![A reply, and what its words hang on](dependency.svg)"
     yield ""
     yield (
-        "Mean S by word after imitation, under VPPO's random masks, means over the seeds of words "
-        f"said {OFTEN} times or more:"
+        f"Mean S by word under VPPO's random masks, of words that were said {OFTEN} times or more "
+        "after imitation:"
     )
     yield ""
     most, least = words_by_dependency(studies)

@@ -1,6 +1,6 @@
 """``benchgen study pictures``: does VPPO teach a small model to read better than DAPO does?
 
-The study of one seed, on one class drawn as small pictures:
+The study of one seed, on classes drawn as small pictures:
 
 1. a small vision-language model is made from its configuration, with random weights;
 2. imitation of worked solutions, from scratch: the checkpoint that both objectives begin with;
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 ARMS = ("vppo", "dapo")
 RESULTS = "pictures.json"
 MAP = "map.json"
+REWARDED = 1_000_000
+"""Draws of the split train from this one on are for rewards."""
 MAP_REPLIES = 32
 """Of so many replies it is counted which words hang on the picture, and one is drawn."""
 WORD_DRAWS = 8
@@ -62,6 +64,7 @@ WORD_DRAWS = 8
 class Study:
     """What is studied; ``tasks`` at ``levels``, drawn with ``shape.side`` pixels.
 
+    The model and its imitation are those of the seed ``start``, whatever the study's own.
     Imitation takes ``sft_steps`` of ``batch`` examples from all items, with their twins, that
     ``sft_draws`` seeds have of the split train; its rate rises for ``sft_warmup`` steps and falls
     as a cosine. Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies of
@@ -71,6 +74,7 @@ class Study:
     """
 
     seed: int = 0
+    start: int = 0
     engine: str = "transformers"
     suite: str = "sheet_music"
     tasks: tuple[str, ...] = ("chord_root",)
@@ -78,14 +82,14 @@ class Study:
     shape: ReaderShape = field(default_factory=lambda: ReaderShape(patch=16, merge=1))
     boxed: str = "words"
     sft_draws: int = 8
-    sft_steps: int = 400
+    sft_steps: int = 450
     sft_warmup: int = 40
     batch: int = 32
     sft_rate: float = 2e-3
-    rl_steps: int = 40
+    rl_steps: int = 16
     prompts: int = 16
     samples: int = 8
-    rl_rate: float = 1e-4
+    rl_rate: float = 3e-5
     nll_coef: float = 0.06
     max_tokens: int = 96
     items: int | None = None
@@ -94,8 +98,8 @@ class Study:
     def __post_init__(self) -> None:
         if min(self.sft_draws, self.sft_steps, self.rl_steps, self.map_draws) < 1:
             raise InputError("a study of pictures has draws of data and of masks, and steps")
-        if self.seed < 0:
-            raise InputError(f"a study's seed is 0 or more, not {self.seed}")
+        if min(self.seed, self.start) < 0:
+            raise InputError(f"a study's seeds are 0 or more, not {self.seed} and {self.start}")
         if self.items is not None and self.items < 1:
             raise InputError(f"a class has an item or more, not {self.items}")
         for task in self.tasks:
@@ -113,25 +117,21 @@ def run_study(study: Study, out: Path, tell: Tell = lambda line: None) -> dict[s
     begin(study, out)
     model = _make_model(study, out)
     data = _make_data(study, out)
-    train(
-        _job(
-            study, model, data["sft"], SFT, steps=study.sft_steps, batch=study.batch,
-            boxed=study.boxed, learning_rate=study.sft_rate, warmup=study.sft_warmup,
-            decay="cosine",
-        ),
-        out / "sft", tell,
-    )  # fmt: skip
     trained = {"sft": checkpoint_path(out / "sft", study.sft_steps)}
-    for arm in ARMS:
-        found = train(
-            _job(
-                study, trained["sft"], data["rl"], arm, steps=study.rl_steps,
-                prompts=study.prompts, samples=study.samples, learning_rate=study.rl_rate,
-                warmup=5, overrides=overrides(study, arm),
-            ),
-            out / arm, tell,
+    if not trained["sft"].exists():
+        imitation = _job(
+            study, model, data["sft"], SFT, seed=study.start, steps=study.sft_steps,
+            batch=study.batch, boxed=study.boxed, learning_rate=study.sft_rate,
+            warmup=study.sft_warmup, decay="cosine",
         )  # fmt: skip
-        trained[arm] = Path(found["checkpoint"])
+        train(imitation, out / "sft", tell)
+    for arm in ARMS:
+        rewards = _job(
+            study, trained["sft"], data["rl"], arm, seed=study.seed, steps=study.rl_steps,
+            prompts=study.prompts, samples=study.samples, learning_rate=study.rl_rate, warmup=5,
+            overrides=overrides(study, arm),
+        )  # fmt: skip
+        trained[arm] = Path(train(rewards, out / arm, tell)["checkpoint"])
     with asking(
         data, out / "runs", tell, engine=study.engine, seed=study.seed, modality="image",
         max_tokens=study.max_tokens,
@@ -192,29 +192,30 @@ def steps_of(folder: Path) -> dict[str, Any]:
 def _job(study: Study, model: Path, data: str, objective: str, **own: Any) -> Job:
     return Job(
         objective=objective, model=str(model), data=data, modality="image", engine=study.engine,
-        window=study.prompts * study.samples, max_tokens=study.max_tokens, seed=study.seed,
+        window=study.prompts * study.samples, max_tokens=study.max_tokens,
         save_every=100, keep=1, **own,
     )  # fmt: skip
 
 
 def _make_model(study: Study, out: Path) -> Path:
-    """The model as it begins, its weights drawn from the study's seed."""
+    """The model as it begins."""
     folder, unfinished = out / "model", out / "model.tmp"
     if not folder.is_dir():
         shutil.rmtree(unfinished, ignore_errors=True)
-        write_small_reader(unfinished, study.shape, study.seed)
+        write_small_reader(unfinished, study.shape, study.start)
         unfinished.rename(folder)
     return folder
 
 
 def _make_data(study: Study, out: Path) -> dict[str, str]:
     """The datasets by what they are for, pictures as small as they are shown."""
-    first = study.seed * (study.sft_draws + 1)
-    rl = first + study.sft_draws
+    first = study.start * study.sft_draws
     made = {}
     for name, split, draws in (
-        ("sft", "train", range(first, rl)), ("rl", "train", [rl]), ("test", "test", [study.seed]),
-    ):  # fmt: skip
+        ("sft", "train", range(first, first + study.sft_draws)),
+        ("rl", "train", [REWARDED + study.seed]),
+        ("test", "test", [study.seed]),
+    ):
         folder = out / "data" / name
         drawn = [_synthesize(study, split, draw, folder / f"draw-{draw}") for draw in draws]
         made[name] = str(write_small(drawn, folder, study.shape.side))

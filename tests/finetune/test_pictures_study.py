@@ -299,7 +299,7 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
         (["pictures", "--model", "a/b"], "makes its own model"),
         (["pictures", "--autocast"], "makes its own model"),
         (["pictures", "--of", "x"], "pictures takes none"),
-        (["pictures", "--seed", "-1"], "a study's seed is 0 or more"),
+        (["pictures", "--seed", "-1"], "a study's seeds are 0 or more"),
         (["results", "--engine", "vllm"], "--engine would do nothing"),
     ],
 )

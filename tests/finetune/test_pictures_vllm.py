@@ -13,11 +13,15 @@ import torch
 from PIL import Image
 
 import benchgen
+from evaluators.engine import Request, Sampling
+from evaluators.engines.transformers import TransformersEngine
 from evaluators.engines.vllm import VllmEngine
 from evaluators.questions import Question
 from finetune.policy import Policy, load_policy
 from finetune.rewards import Reward, correctness
 from finetune.rollouts import draw_groups
+from finetune.small_pictures import small
+from finetune.small_reader import ReaderShape, write_small_reader
 
 pytestmark = pytest.mark.slow
 
@@ -100,3 +104,31 @@ def test_rollouts_saw_the_picture_and_the_newest_weights(
         engine.update_weights(policy.whole)
         same, swapped = agreement(policy, engine, seed=2)
         assert same < 1e-3 and swapped > 5e-2
+
+
+def test_the_small_reader_reads_alike_in_both_engines(tmp_path: Path) -> None:
+    shape = ReaderShape(side=64, patch=16, merge=1, words=1024, eyes=1, layers=1)
+    write_small_reader(tmp_path / "reader", shape, seed=0)
+    problem = benchgen.make("sheet_music/chord_root", split="train", index=0, level=1)
+    pictures = [small(drawn(turned), 64) for turned in range(4)]
+    asked = [
+        Request(
+            str(number), tuple(problem.messages("image")), (), (picture,),
+            Sampling(max_tokens=6, logprobs=True),
+        )
+        for number, picture in enumerate(pictures)
+    ]  # fmt: skip
+    folder = str(tmp_path / "reader")
+    replies = []
+    for engine in (
+        TransformersEngine(folder, dtype="float32"), VllmEngine(folder, window=4, dtype="float32"),
+    ):  # fmt: skip
+        replies.append({one.id: one for one in engine.generate(asked)})
+        engine.close()
+    ours, others = replies
+    for name, one in ours.items():
+        other = others[name]
+        assert one.prompt_token_ids == other.prompt_token_ids and one.error is other.error is None
+        assert one.token_ids == other.token_ids
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
+    assert len({one.logprobs for one in ours.values()}) == 4, "the pictures are not looked at"
