@@ -8,8 +8,9 @@ Conventions
 * Each side is a process of its own, and they alternate; the first steps, until replies are
   replayed, are a warm-up. Medians of whole steps are compared, those of phases told.
 * Where each rollout is learned from once, the base reads replies once. An objective that has to
-  know something of the policy before the step reads them once more; with ``--mini-batches 2`` the
-  base does so, too. How long such a forward pass takes is measured beside it.
+  know something of the policy before the step reads them once more, but for the last of its
+  micro-batches (``--micro-tokens``); with ``--mini-batches 2`` the base does so, too. How long a
+  forward pass over all rows takes is measured beside it.
 * ``exgrpo`` replays right replies to questions that are sometimes got wrong: it needs a ``--model``
   that is partly right, a checkpoint of imitation. How many groups are replayed is told.
   ``diver`` compares right replies alone: how long it takes where all are right is told as well.
@@ -17,7 +18,7 @@ Conventions
   is made, and by Transformers, whatever ``--model`` and ``--engine`` the others have.
 
 Run ``python benchmarks/objectives.py`` (``--model``, ``--engine``, ``--prompts``, ``--rounds``,
-``--steps``, ``--mini-batches``, ``--only``, ``--json FILE``).
+``--steps``, ``--mini-batches``, ``--micro-tokens``, ``--only``, ``--json FILE``).
 """
 
 from __future__ import annotations
@@ -51,7 +52,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SEED = 1
 RATE = 1e-12
 WARMUP = 3
-MICRO_TOKENS = 1024
 READER = "reader"
 PHASES = ("replay", "sample", "learn", "hand_over")
 REWARDS = ("correctness", "benchmarks.objectives:variety")
@@ -101,6 +101,7 @@ class Task:
     samples: int
     max_tokens: int
     mini_batches: int
+    micro_tokens: int
     steps: int
 
 
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5, help="after the warm-up, a round")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--mini-batches", type=int, default=1)
+    parser.add_argument("--micro-tokens", type=int, default=4096, help="train's default: 4096")
     parser.add_argument(
         "--only", action="append", choices=[one.name for one in VARIANTS],
         help="one of the variants (may be repeated)",
@@ -153,7 +155,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
                 str(folder), str(shown[seeing]), "image" if seeing else "text", side.objective,
                 side.overrides, str(folder / READER) if seeing else options.model,
                 "transformers" if seeing else options.engine, options.prompts, options.samples,
-                options.max_tokens, options.mini_batches, options.steps,
+                options.max_tokens, options.mini_batches, options.micro_tokens, options.steps,
             )  # fmt: skip
             runs[side.name] += run(task)
             spent = statistics.median(step["seconds"] for step in runs[side.name])
@@ -210,7 +212,7 @@ def trained(task: Task) -> list[dict[str, float]]:
         steps=WARMUP + task.steps, learning_rate=RATE, prompts=task.prompts,
         samples=task.samples, max_tokens=task.max_tokens, mini_batches=task.mini_batches,
         engine=task.engine, window=task.prompts * task.samples, rewards=REWARDS,
-        overrides=tuple(task.overrides), micro_tokens=MICRO_TOKENS, save_every=0, seed=SEED,
+        overrides=tuple(task.overrides), micro_tokens=task.micro_tokens, save_every=0, seed=SEED,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(dir=task.folder) as out:
         run_training(job, Path(out), lambda step, steps, figures: None)
@@ -224,7 +226,7 @@ def trained(task: Task) -> list[dict[str, float]]:
         diversities(settings, [one.text for one in group], everyone, [0] * len(group))
     compared = time.monotonic() - began
     rows = [one.trajectory for group in groups for one in group]
-    passed = forward_pass(task.model, rows)
+    passed = forward_pass(task.model, rows, task.micro_tokens)
     found = []
     for line in lines[WARMUP:]:
         phases = {name: line.get(f"seconds_{name}", 0.0) for name in PHASES}
@@ -234,7 +236,7 @@ def trained(task: Task) -> list[dict[str, float]]:
     return found
 
 
-def forward_pass(model: str, rows: Sequence[Trajectory]) -> float:
+def forward_pass(model: str, rows: Sequence[Trajectory], micro_tokens: int) -> float:
     """The seconds that the policy takes to read a step's rows without gradient, the second time.
 
     Rows with pictures are read each by itself, as blackened ones are.
@@ -250,7 +252,7 @@ def forward_pass(model: str, rows: Sequence[Trajectory]) -> float:
     spent = 0.0
     for _ in range(2):
         began = time.monotonic()
-        all_scores(policy, rows, 1.0, Course(MICRO_TOKENS), Ranks(), policy.model.device)
+        all_scores(policy, rows, 1.0, Course(micro_tokens), Ranks(), policy.model.device)
         spent = time.monotonic() - began
     return spent
 
@@ -261,7 +263,7 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{found['machine']}; {settings['model']}, {settings['engine']}, {settings['prompts']} "
         f"prompts x {settings['samples']} replies x at most {settings['max_tokens']} tokens, "
-        f"{settings['mini_batches']} mini-batches"
+        f"{settings['mini_batches']} mini-batches, {settings['micro_tokens']} tokens at once"
     )
     yield f"{'':18}{'step':>7}{'replay':>8}{'sample':>8}{'learn':>8}  over its base"
 
