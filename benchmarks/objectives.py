@@ -6,7 +6,8 @@ Conventions
   replies, since the learning rate changes no weight to speak of.
 * Rewards differ in every group, so that no row is left out on either side.
 * Each side is a process of its own, and they alternate; the first steps, until replies are
-  replayed, are a warm-up. Medians of whole steps are compared, those of phases told.
+  replayed, are a warm-up. What is compared are steps on the same replies: the median of their
+  ratios. Of seconds, medians are told.
 * Where each rollout is learned from once, the base reads replies once. An objective that has to
   know something of the policy before the step reads them once more, but for the last of its
   micro-batches (``--micro-tokens``); with ``--mini-batches 2`` the base does so, too. How long a
@@ -276,11 +277,12 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
         line = f"{name:18}{middle(name, 'seconds'):7.2f}{spent}"
         if name in variants:
             one = variants[name]
-            ratio = middle(name, "seconds") / middle(one.base, "seconds")
+            pairs = list(zip(runs[name], runs[one.base], strict=True))
+            ratio = statistics.median(mine["seconds"] / base["seconds"] for mine, base in pairs)
             met = "" if one.most is None else f" (at most {one.most}: {_met(ratio <= one.most)})"
             if one.objective == "exgrpo" and not middle(name, "replayed"):
                 met = " (nothing was replayed: no figure)"
-            more = middle(name, "learn") - middle(one.base, "learn")
+            more = statistics.median(mine["learn"] - base["learn"] for mine, base in pairs)
             passes = more / middle(one.base, "pass")
             line += f"  {ratio:.3f} of {one.base}'s{met}, {passes:+.2f} forward passes"
         else:
