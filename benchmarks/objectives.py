@@ -45,8 +45,9 @@ from benchgen.preload import find_preloads, preload_path
 from benchgen.problem import Problem, Response
 from evaluators.engines.smollm2 import NAME, smollm2_folder
 from evaluators.engines.vllm_environment import OFFLINE
+from finetune.pictures_study import Study
 from finetune.small_pictures import write_small
-from finetune.small_reader import ReaderShape, write_small_reader
+from finetune.small_reader import write_small_reader
 from finetune.trajectory import Trajectory
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,6 +55,7 @@ SEED = 1
 RATE = 1e-12
 WARMUP = 3
 READER = "reader"
+SHAPE = Study().shape
 PHASES = ("replay", "sample", "learn", "hand_over")
 REWARDS = ("correctness", "benchmarks.objectives:variety")
 
@@ -83,7 +85,7 @@ VARIANTS = (
     Side("exgrpo", "exgrpo", ("replay_start=0",), PLAIN, 1.2),
     Side("diver", "diver", (), RIGHT, 1.05),
     Side("diver, musical", "diver", ("diversity=musical",), RIGHT, 1.05),
-    Side("vppo", "vppo", (f"visual_patch={ReaderShape().token}",), SEEING, pictures=True),
+    Side("vppo", "vppo", (f"visual_patch={SHAPE.token}",), SEEING, pictures=True),
 )
 
 
@@ -180,9 +182,8 @@ def make_data(folder: Path, count: int, pictures: bool) -> Path:
     synthesize(plan, drawn)
     if not pictures:
         return drawn
-    shape = ReaderShape()
-    write_small_reader(folder / READER, shape, SEED)
-    write_small([drawn], folder / "small", shape.side)
+    write_small_reader(folder / READER, SHAPE, SEED)
+    write_small([drawn], folder / "small", SHAPE.side)
     return folder / "small"
 
 

@@ -37,8 +37,7 @@ def compare_runs(folders: Sequence[Path | str]) -> dict[str, Any]:
     """
     if len(folders) < 2:
         raise InputError("a comparison needs two runs or more")
-    if importlib.util.find_spec("statsmodels") is None:
-        raise InputError('a comparison needs statsmodels: pip install "benchgen[compare]"')
+    check_comparison()
     runs = [read_run(folder) for folder in folders]
     first, others = runs[0], runs[1:]
     compared = [_against(first, other) for other in others]
@@ -46,6 +45,18 @@ def compare_runs(folders: Sequence[Path | str]) -> dict[str, Any]:
     for place, one in enumerate(compared):
         one["corrected"] = corrected[str(place)]
     return {"first": _named(first), "against": compared}
+
+
+def check_comparison() -> None:
+    """Whether runs can be compared here.
+
+    Raises
+    ------
+    InputError
+        statsmodels is not installed.
+    """
+    if importlib.util.find_spec("statsmodels") is None:
+        raise InputError('a comparison needs statsmodels: pip install "benchgen[compare]"')
 
 
 def comparison_lines(record: Mapping[str, Any]) -> list[str]:

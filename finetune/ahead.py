@@ -79,8 +79,10 @@ def among(ahead: Ahead, busy: Tensor) -> Iterator[tuple[Tensor, TokenScores]]:
     """Those of the rows that are among ``busy``, if any, with their scores."""
     there = torch.isin(ahead.rows, busy)
     if bool(there.any()):
+        # As wide as they are when they are read by themselves.
+        width = int(ahead.scores.mask[there].sum(1).max())
         parts = {
-            name: None if values is None else values[there]
+            name: None if values is None else values[there, :width]
             for name, values in ((name, getattr(ahead.scores, name)) for name in SCORES)
         }
         yield ahead.rows[there], dataclasses.replace(ahead.scores, **parts)

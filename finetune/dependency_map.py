@@ -66,7 +66,8 @@ def _dependencies(
 ) -> Tensor:
     """S of each token under each other set of pictures, ``[sets, T]``."""
     shown = [dataclasses.replace(reply, pictures=other) for other in pictures]
-    assert policy.reader is not None
+    if policy.reader is None:
+        raise InputError("the policy takes no pictures: its words hang on none")
     with torch.no_grad(), policy.reader.passing():
         whole = policy.scores([reply], 1.0).logp
         dark = torch.cat([policy.scores(part, 1.0).logp for part in _parts(shown)])

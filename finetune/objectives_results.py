@@ -5,8 +5,9 @@ Conventions
 * A folder is a study's, or one that was written here: ``objectives.json`` is all that is read, and
   it is copied (``objectives/seed-N``), so that seeds of another day or machine can be added.
 * A seed is one training of each objective. What is said of an objective is the mean over seeds, and
-  its interval is Student's over them: it holds what differs from one training to the next, and the
-  problems, too. Beside it stands the interval of the problems alone, of just these trainings.
+  its interval is Student's over them: it holds what differs from one training to the next. Beside
+  it stands the interval of the problems alone, of just these trainings. Test sets of several seeds
+  share contents, so that it is taken for no narrower than one seed's is.
 * Accuracies are percent of the test set, differences are points, steps are placed by the
   thousands of tokens that were generated.
 """
@@ -41,8 +42,8 @@ WINDOWS = 6
 """The tokens of a run are cut into as many, and a window's steps are told as their mean."""
 
 PANELS = (
-    ("pass@1", "Right", "% of fresh replies", 100.0),
-    ("pass@8", "pass@8", "% of fresh problems", 100.0),
+    ("pass@1", "Right", "% of replies", 100.0),
+    ("pass@8", "pass@8", "% of problems", 100.0),
     ("entropy", "Entropy", "nats a token", 1.0),
     ("length", "Length", "tokens a reply", 1.0),
     ("distinct", "Distinct", "% of a group's replies", 100.0),
@@ -54,7 +55,7 @@ WIDTH, CELL, COLUMNS = 900, 230, 3
 @dataclass(frozen=True, slots=True)
 class Mean:
     """Over seeds, in shares: ``half`` of Student's interval (None of one seed), ``items`` half of
-    that of the problems alone.
+    that of the problems alone, the mean of the seeds'.
     """
 
     value: float
@@ -74,15 +75,17 @@ def write_results(folders: Sequence[Path], out: Path) -> Path:
     """
     check_drawing()
     studies = read_studies(folders)
+    page_text = "\n".join([*report(studies), ""]).encode()
+    pictures = {"differences.svg": draw_differences(studies), "steps.svg": draw_steps(studies)}
     kept = out / "objectives"
     for study in studies:
         place = kept / f"seed-{study['study']['seed']}" / RECORD
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, f"{json.dumps(study, indent=1)}\n".encode())
-    write_whole(kept / "differences.svg", draw_differences(studies))
-    write_whole(kept / "steps.svg", draw_steps(studies))
+    for name, content in pictures.items():
+        write_whole(kept / name, content)
     path = out / "objectives.md"
-    write_whole(path, "\n".join([*report(studies), ""]).encode())
+    write_whole(path, page_text)
     return path
 
 
@@ -102,6 +105,8 @@ def _read(folder: Path) -> Found:
     whole = set(record["runs"]) == {COLD, *LEARNERS} and set(record["steps"]) == {*LEARNERS}
     if not whole or set(record["from_grpo"]) != {*OTHERS}:
         raise ValueError("a part is missing")
+    # Whatever it lacks, it lacks before anything is written.
+    list(report([record]))
     return Found(folder, record)
 
 
@@ -116,15 +121,14 @@ def mean_of(differences: Sequence[Mapping[str, float]]) -> Mean:
 
         quantile = float(t.ppf(0.5 + CONFIDENCE / 2, count - 1))
         half = quantile * statistics.stdev(effects) / math.sqrt(count)
-    items = math.sqrt(math.fsum(value * value for value in halves)) / count
-    return Mean(math.fsum(effects) / count, half, items)
+    return Mean(math.fsum(effects) / count, half, math.fsum(halves) / count)
 
 
 def expected(study: Mapping[str, Any], problems: int, seeds: int) -> Mean:
     """What half of the intervals was expected to be, by a study's settings, of no difference."""
     from scipy.stats import norm, t
 
-    items = float(norm.ppf(0.5 + CONFIDENCE / 2)) * math.sqrt(study["apart"] / problems / seeds)
+    items = float(norm.ppf(0.5 + CONFIDENCE / 2)) * math.sqrt(study["apart"] / problems)
     half = None
     if seeds > 1:
         quantile = float(t.ppf(0.5 + CONFIDENCE / 2, seeds - 1))
@@ -139,15 +143,18 @@ def report(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     problems = studies[0]["runs"][BASE]["problems"]
     levels = ", ".join(str(level) for level in plan["levels"])
     met = sum(study["test_contents_met_in_training"] for study in studies)
+    begun = "one checkpoint of imitation"
+    if (several := len({study["cold_start"] for study in studies})) > 1:
+        begun = f"checkpoints of imitation that were made alike, {several} in all,"
     yield "# The study of objectives"
     yield ""
     yield (
-        f"`{plan['model']}` on {' and '.join(plan['tasks'])}, level {levels}, as one mix: from one "
-        "checkpoint of imitation a run of each objective a seed, on the same questions in the same "
-        f"order, {plan['prompts']} groups of {plan['samples']} replies a step, until "
-        f"{plan['tokens']:,} tokens were generated. Named beforehand as what counts: percent right "
-        f"of {problems} test problems a seed, greedy, where a run ended, less that of `{BASE}`. "
-        f"Contents of a test set that training had shown: {met}."
+        f"`{plan['model']}` on {' and '.join(plan['tasks'])}, level {levels}, as one mix: from "
+        f"{begun} a run of each objective a seed, on the same questions in the same order (but for "
+        f"those that exgrpo replays), {plan['prompts']} groups of {plan['samples']} replies a step "
+        f"until {plan['tokens']:,} tokens were generated. Named beforehand as what counts: percent "
+        f"right of {problems} test problems a seed, greedy, where a run ended, less that of "
+        f"`{BASE}`. Contents of a test set that training had shown: {met}."
     )
     yield ""
     yield "![Differences](objectives/differences.svg)"
@@ -170,7 +177,8 @@ def report(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     before = expected(plan, problems, len(seeds))
     yield (
         "Intervals are of 95 %, each by itself, not of all five at once. By seeds they are "
-        "Student's: what another training would give. By problems they are of these trainings. "
+        "Student's: what another training would give. By problems they are of these trainings, of "
+        "one seed's problems, since test sets of several seeds share contents. "
         f"Expected beforehand: ±{100 * before.items:.1f} by problems, if two objectives are right "
         f"on different ones in {100 * plan['apart']:g} of 100"
         + ("." if before.half is None else f"; ±{100 * before.half:.1f} by seeds, if differences "
@@ -201,14 +209,18 @@ def _by_seed(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _on_the_way(studies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield f"The last of {WINDOWS} parts of each run, means over seeds of fresh replies:"
+    yield (
+        f"The last of {WINDOWS} parts of each run, means over seeds of replies to fresh problems; "
+        "diversity is of right replies of five words or more, by DIVER's measure of words:"
+    )
     yield ""
     heads = [f"{title.lower()}, {unit}" for _, title, unit, _ in PANELS]
-    yield f"| objective | steps | {' | '.join(heads)} |"
-    yield f"|---|---|{'---|' * len(heads)}"
+    yield f"| objective | steps | tokens | {' | '.join(heads)} |"
+    yield f"|---|---|---|{'---|' * len(heads)}"
     for name in LEARNERS:
-        steps = "/".join(str(len(study["steps"][name])) for study in studies)
-        cells = [steps]
+        runs = [study["steps"][name] for study in studies]
+        cells = ["/".join(str(len(steps)) for steps in runs)]
+        cells.append("/".join(f"{steps[-1]['tokens']:,}" for steps in runs))
         for figure, _, _, scale in PANELS:
             ends = [windows(study, name, figure)[-1] for study in studies]
             known = [value for value in ends if value is not None]
@@ -310,7 +322,7 @@ def draw_steps(studies: Sequence[Mapping[str, Any]]) -> bytes:
         )  # fmt: skip
         _title(
             figure, WIDTH, height, "On the way",
-            "fresh replies, sampled; thin: seeds, thick: their mean",
+            "replies to fresh problems, sampled; thin: seeds, thick: their mean",
         )  # fmt: skip
         return picture_bytes(figure, "svg", "The study of objectives, on the way")
 

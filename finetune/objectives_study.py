@@ -15,23 +15,27 @@ Conventions
   paired difference from ``grpo``. What is told of the steps on the way is described, not tested.
 * Matched are the cold start, the questions and their order, the seeds of sampling, the rate, the
   groups of a step, and the tokens generated: a run ends with the first step that reaches them, so
-  that one with longer replies takes fewer steps. Replies that are replayed are not generated.
+  that one with longer replies takes fewer steps. Replies that are replayed are not generated, and
+  the groups that ``exgrpo`` has them in stand in the place of fresh questions.
 * Every objective is its preset as it stands. Nothing is chosen by its result: the last checkpoint
   counts.
-* Seeds differ in questions, sampling and test sets. What they found is told together by
-  ``objectives_results``.
-* Every run is a folder that is resumed, or read if it is done: the study may be cut anywhere. A
-  seed in a folder of its own, on another machine say, makes the same cold start anew.
+* Seeds differ in questions, sampling and test sets; those share contents, of which there are not
+  enough. What seeds found is told together by ``objectives_results``.
+* Every run is a folder that is resumed, or read if it is done: the study may be cut anywhere. One
+  seed at a time is run in a folder. A seed in another, on another machine say, makes the cold start
+  anew; its weights' digest tells whether it is the same.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchgen.errors import InputError
 from benchgen.files import write_whole
 from evaluators.compare import compare_runs
 from evaluators.run_directory import RunRecord
@@ -89,6 +93,12 @@ class Study:
     apart: float = 0.25
     scatter: float = 0.03
 
+    def __post_init__(self) -> None:
+        if min(self.seed, self.start) < 0:
+            raise InputError(f"a study's seeds are 0 or more, not {self.seed} and {self.start}")
+        if self.tokens < 1:
+            raise InputError("a run of the study has a token or more")
+
 
 def run_study(study: Study, folder: Path, tell: Tell = lambda line: None) -> dict[str, Any]:
     """All of one seed, or the rest of it, in its folder within ``folder``.
@@ -122,6 +132,7 @@ def run_study(study: Study, folder: Path, tell: Tell = lambda line: None) -> dic
     found = {
         "study": settings(study),
         "sft_steps": steps,
+        "cold_start": hashlib.sha256((cold / "model.safetensors").read_bytes()).hexdigest(),
         "runs": {name: figures(run) for name, run in runs.items()},
         "from_cold_start": _differences(runs[COLD], {name: runs[name] for name in LEARNERS}),
         "from_grpo": _differences(runs[BASE], {name: runs[name] for name in others}),

@@ -90,7 +90,10 @@ def _read(folder: Path) -> Found:
     missing = [run for run in NAMES if not (folder / run / METRICS).is_file()]
     if missing or set(record["runs"]) != set(NAMES):
         raise ValueError("a part is missing")
-    return Found(folder, record, drawn["words"], DependencyMap.of(drawn))
+    found = Found(folder, record, drawn["words"], DependencyMap.of(drawn))
+    # Whatever it lacks, it lacks before anything is written.
+    list(table([found]))
+    return found
 
 
 def table(studies: Sequence[Found]) -> Iterator[str]:

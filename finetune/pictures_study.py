@@ -15,8 +15,8 @@ Conventions
   of VPPO from DAPO.
 * A square that is blackened is one vision token (``visual_patch``).
 * No content of the test set occurs in training: splits are by content, and it is checked.
-* Items of rewards are another draw of the split train than those of imitation; a content may be
-  in both.
+* Items of rewards are another draw of the split train than those of imitation; nearly all of
+  their contents are in both, and test sets of several seeds share most of theirs.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ class Study:
     ``sft_draws`` seeds have of the split train; its rate rises for ``sft_warmup`` steps and falls
     as a cosine. Reinforcement takes ``rl_steps`` of ``prompts`` groups of ``samples`` replies of
     no more than ``max_tokens``, from all items of one more seed. ``nll_coef`` is that of both
-    objectives. The map is of the first test problem that the model got right after imitation, its
-    ``map_draws`` random masks are those of the mean.
+    objectives. The map is of the first test problem that the model got right after imitation (of
+    the first 32; the first of all if it got none), its ``map_draws`` random masks are those of the
+    mean.
     """
 
     seed: int = 0

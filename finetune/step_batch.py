@@ -3,7 +3,8 @@
 Conventions
 -----------
 * Rows are the replies, group by group; matrices are ``[B, T]``, as wide as the longest reply.
-* What is read here is read without gradient, by ranks together (``passes``).
+* What is read here is read without gradient, by ranks together (``passes``), but for what is read
+  ahead of the step (``ahead``).
 """
 
 from __future__ import annotations

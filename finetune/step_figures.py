@@ -2,11 +2,11 @@
 
 Conventions
 -----------
-* Replayed replies are left out: they were said by an earlier policy. Those that dynamic sampling
-  put aside are in.
+* Groups with a replayed reply are left out: their problems were learned from before. Those that
+  dynamic sampling put aside are in. So figures are of fresh problems, the same for every objective.
 * A step is placed by the tokens that the run had generated when it ended.
-* ``pass@k`` is without bias from a group's fresh replies (``evaluators.at_k``); a group of fewer
-  than k has none. The problems are fresh, so that this is of problems that were not learned from.
+* ``pass@k`` is without bias from a group's replies (``evaluators.at_k``); a group of fewer than k
+  has none.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.at_k import pass_at
-from finetune.diversity import textual
+from finetune.diversity import FEWEST_WORDS, textual
 from finetune.rollouts import Group, read_rollouts
 from finetune.training_folder import read_metrics
 
 KS = (1, 2, 4, 8)
-OF_METRICS = ("tokens", "entropy", "replayed", "zero_variance_groups", "gradient_norm")
+OF_METRICS = ("tokens", "replayed", "zero_variance_groups", "gradient_norm")
 
 
 def step_figures(folder: Path, ks: Sequence[int] = KS) -> list[dict[str, float]]:
     """A record a step: ``step``, ``pass@k``, ``length``, ``distinct``, ``textual`` and more.
 
-    ``length`` is in tokens; ``distinct`` the share of a group's replies that are the first of
-    their tokens, in the mean over groups; ``textual`` the mean diversity of right replies in
-    groups that have two or more (``finetune.diversity``); ``entropy`` is in nats a token.
-    What a step has nothing of is left out.
+    ``length`` is in tokens; ``entropy``, in nats a token, is estimated without bias by the mean of
+    what the engine's log-probabilities of the sampled tokens fall short of 0; ``distinct`` is the
+    share of a group's replies that are the first of their tokens, in the mean over groups;
+    ``textual`` the mean diversity of right replies (``finetune.diversity``) that have words enough
+    to be compared, in groups with two or more of them. What a step has nothing of is left out.
 
     Raises
     ------
@@ -41,12 +42,13 @@ def step_figures(folder: Path, ks: Sequence[int] = KS) -> list[dict[str, float]]
     found = []
     for line in read_metrics(folder):
         groups = [
-            [one for one in group if not one.replayed]
+            group
             for group in read_rollouts(folder, line["step"], aside=True)
+            if not any(one.replayed for one in group)
         ]
         record: dict[str, float] = {"step": line["step"], "seconds": _seconds(line)}
         record |= {name: line[name] for name in OF_METRICS if name in line}
-        found.append(record | _of_replies([group for group in groups if group], ks))
+        found.append(record | _of_replies(groups, ks))
     return found
 
 
@@ -62,18 +64,18 @@ def _of_replies(groups: Sequence[Group], ks: Sequence[int]) -> dict[str, float]:
     }
     means["length"] = [float(len(one.tokens)) for group in groups for one in group]
     means["distinct"] = [len({one.tokens for one in group}) / len(group) for group in groups]
-    means["textual"] = [
-        value
-        for group, count in zip(groups, right, strict=True)
-        if count >= 2
-        for value, one in zip(
-            textual([one.text for one in group], [one.outcome >= 1 for one in group]),
-            group,
-            strict=True,
-        )
-        if one.outcome >= 1
-    ]
+    means["entropy"] = [-value for group in groups for one in group for value in one.logprobs]
+    means["textual"] = [value for group in groups for value in _diversities(group)]
     return {name: math.fsum(values) / len(values) for name, values in means.items() if values}
+
+
+def _diversities(group: Group) -> list[float]:
+    texts = [
+        one.text
+        for one in group
+        if one.outcome >= 1 and len(one.text.split()) >= FEWEST_WORDS
+    ]
+    return textual(texts, [True] * len(texts)) if len(texts) > 1 else []
 
 
 def _seconds(line: dict[str, Any]) -> float:

@@ -24,7 +24,7 @@ from benchgen.files import write_whole
 from benchgen.problem import Outcome
 from benchgen.task import make
 from evaluators.command import evaluate
-from evaluators.compare import compare_runs
+from evaluators.compare import check_comparison, compare_runs
 from evaluators.engine import Engine
 from evaluators.run_directory import RunRecord, read_run
 from finetune.command import run_training
@@ -62,8 +62,12 @@ def begin(study: DataclassInstance, out: Path) -> None:
     """
     path = out / "study.json"
     record = settings(study)
+    check_comparison()
     if path.exists():
-        begun = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            begun = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from None
         changed = [name for name in record if begun.get(name) != record[name]]
         if changed:
             raise InputError(f"{out} holds a study with another {', '.join(changed)}")

@@ -279,6 +279,9 @@ def learn(
         once=once, one_update=one_update, reference=reference, critic=critic, ranks=ranks,
     )  # fmt: skip
     plan = prepare(objective, batch, state)
+    if ahead is not None and bool(plan.idle[ahead.rows].all()):
+        # Nothing would ever let its activations go.
+        ahead = None
     known = torch.zeros_like(batch.logp_old, dtype=policy.precision)
     sums: dict[str, float] = {}
     norms: list[float] = []

@@ -12,6 +12,7 @@ from benchgen.commands.options import Json
 from benchgen.console import note, print_json, print_line
 from benchgen.errors import InputError
 
+ENGINES = ("vllm", "transformers")
 STUDIES = ("learning", "objectives", "pictures")
 SEEDS = (0, 1, 2)
 """Of the study of objectives, where none is named."""
@@ -55,6 +56,9 @@ def study(
         return
     if name not in STUDIES:
         raise InputError(f"unknown study {name!r}; there are: {', '.join((*STUDIES, 'results'))}")
+    if engine not in (None, *ENGINES):
+        # A study's folder remembers its engine: a wrong one is not to take the folder.
+        raise InputError(f"--engine is {' or '.join(ENGINES)}, not {engine!r}")
     if of:
         raise InputError(f"--of names studies for results; {name} takes none")
     if name == "pictures" and (changed["--model"] or autocast):

@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import PreTrainedTokenizerFast
 
 from benchgen.cli import run
 from benchgen.dataset import read_rows
 from benchgen.errors import InputError
 from finetune import objectives_study
 from finetune import study as parts
+from finetune.diversity import textual
 from finetune.objectives_results import WINDOWS, expected, mean_of, windows
 from finetune.objectives_study import LEARNERS, Study, run_study, study_lines
 from finetune.rollouts import read_rollouts
@@ -27,7 +32,11 @@ from finetune.training_folder import read_metrics
 
 pytestmark = pytest.mark.slow
 MakeModel = Callable[..., Any]
-PROMPTS, SAMPLES, TOKENS = 2, 2, 20
+PROMPTS, SAMPLES, TOKENS = 2, 4, 150
+WORDS = [
+    "<pad>", "<end>", "<unk>", "<user>", "<assistant>", "\\boxed{A}", "\\boxed{B}", "\\boxed{C}",
+    "\\boxed{D}", "perhaps",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +46,14 @@ def study(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel, token
         dtype=torch.float32, vocab_size=10, eos_token_id=1, max_position_embeddings=512
     )
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    # A word is an answer: one reply in some ten is right.
+    words = Tokenizer(WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = WhitespaceSplit()
+    answering = PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="<unk>", pad_token="<pad>", eos_token="<end>"
+    )
+    answering.chat_template = tokenizer.chat_template
+    answering.save_pretrained(folder)
     return Study(
         model=str(folder), engine="transformers", sft_steps=(1, 2), batch=2, enough=0.0,
         too_much=1.0, tokens=TOKENS, prompts=PROMPTS, samples=SAMPLES, max_tokens=3, test_items=6,
@@ -62,6 +78,7 @@ def test_every_objective_starts_alike_and_ends_with_as_many_tokens(
 ) -> None:
     folder, found = whole
     assert set(found["runs"]) == {"sft", *LEARNERS}
+    assert any(step["pass@1"] > 0 for step in found["steps"]["grpo"])
     assert found["test_contents_met_in_training"] == 0
     first: set[str] = set()
     for name in LEARNERS:
@@ -101,7 +118,8 @@ def test_a_study_that_was_cut_goes_on_run_by_run(
         pass
 
     def die(line: str) -> None:
-        if line.startswith("exgrpo: 1 of"):
+        # Its last checkpoint is that of step 5.
+        if line.startswith("exgrpo: 7 of"):
             raise Killed
 
     with pytest.raises(Killed):
@@ -146,13 +164,14 @@ def test_another_seed_begins_with_the_same_cold_start_and_is_asked_other_problem
     found = run_study(dataclasses.replace(study, seed=1), folder)
     assert trained == [f"seed-1/{name}" for name in LEARNERS]
     assert found["sft_steps"] == whole[1]["sft_steps"]
-    tests = [{*ids(folder / f"seed-{seed}" / "data" / "test")} for seed in (0, 1)]
-    assert not tests[0] & tests[1]
+    assert found["cold_start"] == whole[1]["cold_start"]
+    tests = [{*contents(folder / f"seed-{seed}" / "data" / "test")} for seed in (0, 1)]
+    assert tests[0] != tests[1]
 
 
-def ids(data: Path) -> Iterator[str]:
-    for row in read_rows(data, ("id",)):
-        yield row["id"]
+def contents(data: Path) -> Iterator[str]:
+    for row in read_rows(data, ("content_key",)):
+        yield row["content_key"]
 
 
 def test_step_figures_are_of_fresh_replies_alone(
@@ -163,25 +182,31 @@ def test_step_figures_are_of_fresh_replies_alone(
     path = run_folder / "rollouts" / "rollouts-00000001.jsonl"
     records = [json.loads(line) for line in path.read_text().splitlines()]
     fresh, replayed = copy.deepcopy(records[0]), copy.deepcopy(records[1])
-    texts = ["one two three four five six", "six five four three two one", "wrong", "wrong"]
+    texts = ["one two three four five six seven", "one two three four five nine", "right", "wrong"]
     group = []
     for place, text in enumerate(texts):
         group.append(
             fresh
             | {
-                "sample": place, "text": text, "tokens": [place if place < 3 else 2] * (place + 1),
-                "logprobs": [-1.0] * (place + 1), "outcome": float(place < 2), "replayed": False,
+                "sample": place, "text": text, "tokens": [3] * max(1, place),
+                "logprobs": [-0.5 * place] * max(1, place), "outcome": float(place < 3),
+                "replayed": False,
             }
         )  # fmt: skip
-    group.append(replayed | {"draw": fresh["draw"], "sample": 4, "outcome": 1.0, "replayed": True})
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in group))
+    # A group with a replayed reply is of a question that was learned from before.
+    old = [fresh | {"draw": 7, "sample": 0, "outcome": 1.0}]
+    old.append(replayed | {"draw": 7, "sample": 1, "outcome": 1.0, "replayed": True})
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in [*group, *old]))
     found = step_figures(run_folder, ks=(1, 2, 8))[0]
-    assert found["pass@1"] == 0.5
-    assert found["pass@2"] == pytest.approx(1 - 1 / 6)
+    assert found["pass@1"] == 0.75
+    assert found["pass@2"] == 1.0
     assert "pass@8" not in found, "a group of four has no pass@8"
-    assert found["length"] == 2.5
-    assert found["distinct"] == 1.0, "of four replies the last two differ in length"
-    assert found["textual"] == pytest.approx(1.0), "of right replies: they share words, no pairs"
+    assert found["length"] == 7 / 4
+    assert found["distinct"] == 0.75, "the first two are the same token"
+    assert found["entropy"] == pytest.approx((0.0 + 0.5 + 2 * 1.0 + 3 * 1.5) / 7)
+    right = textual(texts[:2], [True, True])
+    assert 0 < right[0] < 1
+    assert found["textual"] == pytest.approx(sum(right) / 2), "one word is not compared"
 
 
 def test_means_over_seeds_have_the_interval_of_seeds() -> None:
@@ -194,11 +219,12 @@ def test_means_over_seeds_have_the_interval_of_seeds() -> None:
     assert mean.value == pytest.approx(0.03)
     # By hand: deviation 0.0264575, Student's 0.975 quantile of two degrees 4.302653.
     assert mean.half == pytest.approx(4.302653 * 0.0264575 / math.sqrt(3), rel=1e-5)
-    assert mean.items == pytest.approx(math.sqrt(0.03**2 + 0.04**2 + 0.04**2) / 3)
+    # Their problems are much the same: no narrower for being asked thrice.
+    assert mean.items == pytest.approx((0.03 + 0.04 + 0.04) / 3)
     assert mean_of(seeds[:1]).half is None
-    # 1.959964 times the root of 0.25 / 600 / 3, and 4.302653 times 0.03 by the root of 3.
+    # 1.959964 times the root of 0.25 / 600, and 4.302653 times 0.03 by the root of 3.
     before = expected({"apart": 0.25, "scatter": 0.03}, 600, 3)
-    assert before.items == pytest.approx(0.0230984, abs=1e-6)
+    assert before.items == pytest.approx(0.0400076, abs=1e-6)
     assert before.half == pytest.approx(0.0745241, abs=1e-6)
 
 
@@ -228,8 +254,8 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
     assert run(["study", "results", *told, "--out", str(tmp_path / "results")]) == 0
     text = (tmp_path / "results" / "objectives.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| `dapo`")]
-    # Half of Student's: 12.7062 times 0.04 / sqrt(2) / sqrt(2); of the problems: 0.05 / sqrt(2).
-    assert rows[0] == "| `dapo` | 50.0 | 54.0 | 52.0 | +12.0 (±25.4) | ±3.5 |"
+    # Half of Student's: 12.7062 times 0.04 / sqrt(2) / sqrt(2); of the problems: 0.05.
+    assert rows[0] == "| `dapo` | 50.0 | 54.0 | 52.0 | +12.0 (±25.4) | ±5.0 |"
     assert rows[1].startswith("| `dapo` | +10.0 (+5.0 to +15.0), p < 0.001 | +14.0 (+9.0")
     kept = tmp_path / "results" / "objectives"
     assert {path.name for path in kept.iterdir()} == {
@@ -289,3 +315,9 @@ def test_the_command_runs_three_seeds_or_the_one_that_is_named(
     assert "exgrpo" in capsys.readouterr().out
     assert run([*named, "--of", "x"]) == 2
     assert "objectives takes none" in capsys.readouterr().err
+    asked.clear()
+    assert run([*named, "--engine", "vlm"]) == 2
+    assert "--engine is vllm or transformers, not 'vlm'" in capsys.readouterr().err
+    assert run([*named, "--seed", "-1"]) == 2
+    assert "seeds are 0 or more" in capsys.readouterr().err
+    assert not asked

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ import torch
 
 from finetune import trainer
 from finetune.course import Course
-from finetune.objectives import State, resolve
+from finetune.critic import Critic
+from finetune.objectives import Settings, State, resolve
 from finetune.objectives.siren import Nucleus, peak_entropy
 from finetune.optimizer import Optimization, Optimizer
 from finetune.packing import micro_batches
@@ -101,15 +104,18 @@ class Still(Optimizer):
 
 
 def learned(
-    policy: Policy, groups: list[list[Rollout]], name: str, most: int
+    policy: Policy,
+    groups: list[list[Rollout]],
+    objective: Settings,
+    most: int,
+    **beside: Any,
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """The gradient of a step, and its figures."""
     policy.model.zero_grad()
     figures = learn(
-        policy, groups, resolve(name, max_length=9, correction="truncate"),
-        State(2, 3, anchor=0.3),
+        policy, groups, objective, State(2, 3, anchor=0.3),
         Still(policy.model.named_parameters(), Optimization(steps=1, learning_rate=1e-4)),
-        Practice(prompts=3, samples=4, max_tokens=9), Course(most), rate_step=0,
+        Practice(prompts=3, samples=4, max_tokens=9), Course(most), rate_step=0, **beside,
     )  # fmt: skip
     return torch.cat([p.grad.flatten() for p in policy.model.parameters()]), figures
 
@@ -133,14 +139,15 @@ def test_what_is_read_ahead_is_not_read_again_and_the_step_is_the_same(
         return scores(self, rows, *how, **named)
 
     monkeypatch.setattr(Policy, "scores", counted)
-    found, figures = learned(policy, groups, name, most)
+    objective = resolve(name, max_length=9, correction="truncate")
+    found, figures = learned(policy, groups, objective, most)
     ahead = sum(read)
     whole = trainer.whole_batch
     monkeypatch.setattr(
         trainer, "whole_batch", lambda *how, **named: (whole(*how, **named)[0], None)
     )
     read.clear()
-    expected, told = learned(policy, groups, name, most)
+    expected, told = learned(policy, groups, objective, most)
     twice = sum(read)
     torch.testing.assert_close(found, expected)
     assert float(expected.norm()) > 0
@@ -151,3 +158,32 @@ def test_what_is_read_ahead_is_not_read_again_and_the_step_is_the_same(
     assert ahead == twice - len({*last} - alike) < twice
     if most == 10_000:
         assert ahead == len(rows)
+
+
+@pytest.mark.parametrize("most", [30, 10_000])
+def test_rows_that_were_read_ahead_are_as_wide_as_their_values(
+    policy: Policy,
+    groups: list[list[Rollout]],
+    make_model: MakeModel,
+    most: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The longest replies are cut and left out: what is learned from is narrower than what was read.
+    from transformers import AutoModelForTokenClassification
+
+    cut = [[replace(one, truncated=len(one.tokens) > 5) for one in group] for group in groups]
+    config = copy.deepcopy(policy.model.config)
+    config.num_labels = 1
+    critic = Critic(AutoModelForTokenClassification.from_config(config).double().eval(), policy)
+    reference = Policy(make_model(vocab_size=10, eos_token_id=1).double(), None)
+    objective = resolve("ppo", reward_kl_coef=0.01, mask_truncated=True)
+    beside = {"critic": critic, "reference": reference}
+    found, figures = learned(policy, cut, objective, most, **beside)
+    whole = trainer.whole_batch
+    monkeypatch.setattr(
+        trainer, "whole_batch", lambda *how, **named: (whole(*how, **named)[0], None)
+    )
+    expected, told = learned(policy, cut, objective, most, **beside)
+    torch.testing.assert_close(found, expected)
+    assert float(expected.norm()) > 0
+    assert figures == pytest.approx(told)
