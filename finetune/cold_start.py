@@ -74,7 +74,13 @@ class Imitating(Protocol):
 def make_data(
     study: Imitating, out: Path, names: Sequence[str] = (COLD, "validation", "test")
 ) -> dict[str, str]:
-    """The datasets' folders in ``out`` by what they are for."""
+    """The datasets' folders in ``out`` by what they are for.
+
+    Raises
+    ------
+    InputError
+        There are not so many items, or a folder holds others.
+    """
     sizes = {
         COLD: ("train", study.sft_items),
         "validation": ("validation", study.validation_items * len(study.tasks)),
@@ -128,7 +134,13 @@ def cold_start(study: Imitating, data: dict[str, str], out: Path, ask: Ask, tell
 def imitate(
     study: Imitating, name: str, steps: int, data: str, out: Path, tell: Tell, **shown: Any
 ) -> Path:
-    """The checkpoint after so many steps of the run of imitation in the folder ``name``."""
+    """The checkpoint after so many steps of the run of imitation in the folder ``name``.
+
+    Raises
+    ------
+    InputError
+        The folder holds another run, or the job is none.
+    """
     checkpoint = checkpoint_path(out / name, steps)
     if not checkpoint.exists():
         train_in(
@@ -139,7 +151,13 @@ def imitate(
 
 
 def train_in(study: Imitating, folder: Path, tell: Tell, objective: str, **changes: Any) -> Any:
-    """A run of the study's model, engine, seed and precision, but for the ``changes``."""
+    """A run of the study's model, engine, seed and precision, but for the ``changes``.
+
+    Raises
+    ------
+    InputError
+        The folder holds another run, or the job is none.
+    """
     wanted: dict[str, Any] = {
         "model": study.model, "max_tokens": study.max_tokens, "engine": study.engine,
         "autocast": study.autocast, "seed": study.seed, "save_every": 20, "keep": 1,

@@ -36,7 +36,7 @@ def single_dependencies(policy: Policy, reply: Trajectory, patch: int) -> Tensor
     Raises
     ------
     InputError
-        The reply is not to one picture.
+        The reply is not to one picture, or the policy takes none.
     """
     if len(reply.pictures) != 1:
         raise InputError(f"a map is of a reply to one picture, not to {len(reply.pictures)}")
@@ -54,7 +54,13 @@ def single_dependencies(policy: Policy, reply: Trajectory, patch: int) -> Tensor
 def random_dependencies(
     policy: Policy, reply: Trajectory, patch: int, *, chance: float, draws: int, seed: int
 ) -> Tensor:
-    """The mean S of each token over ``draws`` random masks, ``[T]``."""
+    """The mean S of each token over ``draws`` random masks, ``[T]``.
+
+    Raises
+    ------
+    InputError
+        The policy takes no pictures.
+    """
     dark = [
         blackened(reply, seed, draw, patch=patch, chance=chance) for draw in range(1, draws + 1)
     ]

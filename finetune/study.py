@@ -166,7 +166,13 @@ def figures(run: RunRecord) -> dict[str, Any]:
 
 
 def gain(before: RunRecord, after: RunRecord) -> dict[str, Any]:
-    """The paired difference of two runs on the same problems."""
+    """The paired difference of two runs on the same problems.
+
+    Raises
+    ------
+    InputError
+        They are on other data, or share no problem with a reply.
+    """
     (found,) = compare_runs([before.path, after.path])["against"]
     names = ("effect", "low", "high", "p_value", "problems", "better", "worse")
     return {name: found[name] for name in names}
@@ -177,6 +183,11 @@ def met(tested: str, shown_data: Iterable[str], trained: Iterable[Path]) -> int:
 
     Shown were the datasets ``shown_data``, and what the runs of reinforcement in the folders
     ``trained`` drew, by their journals.
+
+    Raises
+    ------
+    InputError
+        A dataset or a journal cannot be read.
     """
     shown = {key for data in shown_data for key in _contents(data)}
     for run in trained:

@@ -108,6 +108,10 @@ def _write_results(folders: list[Path], out: Path) -> Path:
     from finetune.objectives_study import RECORD
     from finetune.pictures_study import RESULTS
 
+    for folder in folders:
+        if inside := sorted(folder.glob(f"seed-*/{RECORD}")):
+            first = inside[0].parent
+            raise InputError(f"{folder} holds several seeds: name each, --of {first} ...")
     if folders and (folders[0] / RECORD).is_file():
         return objectives_results.write_results(folders, out)
     if folders and (folders[0] / RESULTS).is_file():

@@ -17,8 +17,9 @@ TEMPLATE = (
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def few_threads() -> Any:
+    """One thread, for what a module makes once, too: with more, sums are rounded otherwise."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

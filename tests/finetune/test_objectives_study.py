@@ -64,13 +64,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel, token
 @pytest.fixture(scope="module")
 def whole(study: Study, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     folder = tmp_path_factory.mktemp("whole")
-    # As many as the tests have: sums are rounded otherwise with more.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return folder / "seed-0", run_study(study, folder)
-    finally:
-        torch.set_num_threads(before)
+    return folder / "seed-0", run_study(study, folder)
 
 
 def test_every_objective_starts_alike_and_ends_with_as_many_tokens(
@@ -284,6 +278,7 @@ def test_results_of_two_seeds_tell_what_their_studies_found(
     for given, line in (
         ([folders[0], folders[0]], "the same seed"),
         ([broken], "holds no study that has ended: a part is missing"),
+        ([kept], "holds several seeds: name each, --of "),
         ([*folders, other], "with another tokens"),
     ):
         capsys.readouterr()
