@@ -17,7 +17,14 @@ from pathlib import Path
 from benchgen.files import write_whole
 from finetune.curves import draw_curves
 from finetune.drawing import check_drawing
-from finetune.study_results import Found, accuracy_cell, draw_accuracies, gain_cell, read_seeds
+from finetune.study_results import (
+    Found,
+    accuracy_cell,
+    draw_accuracies,
+    gain_cell,
+    keep_seeds,
+    read_seeds,
+)
 from finetune.training_folder import METRICS
 
 STAGES = {
@@ -43,12 +50,7 @@ def write_results(folders: Sequence[Path], out: Path) -> None:
     """
     check_drawing()
     studies = read_studies(folders)
-    for study in studies:
-        kept = out / f"seed-{study.seed}"
-        for name in ("learning.json", *(f"{run}/{METRICS}" for run in TRAINED)):
-            source = study.folder / name
-            (kept / name).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(kept / name, source.read_bytes())
+    keep_seeds(studies, out, ["learning.json", *(f"{run}/{METRICS}" for run in TRAINED)])
     write_whole(out / "learning.md", "\n".join([*table(studies), ""]).encode())
     stages = draw_accuracies(studies, STAGES, "The learning study by stage")
     write_whole(out / "stages.svg", stages)

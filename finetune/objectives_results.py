@@ -35,7 +35,7 @@ from finetune.drawing import (
     plain,
 )
 from finetune.objectives_study import BASE, LEARNERS, RECORD
-from finetune.study_results import Found, read_seeds
+from finetune.study_results import Found, keep_seeds, read_seeds
 
 OTHERS = tuple(name for name in LEARNERS if name != BASE)
 WINDOWS = 6
@@ -74,14 +74,12 @@ def write_results(folders: Sequence[Path], out: Path) -> Path:
         ``out`` cannot be written.
     """
     check_drawing()
-    studies = read_studies(folders)
+    found = read_studies(folders)
+    studies = [study.record for study in found]
     page_text = "\n".join([*report(studies), ""]).encode()
     pictures = {"differences.svg": draw_differences(studies), "steps.svg": draw_steps(studies)}
     kept = out / "objectives"
-    for study in studies:
-        place = kept / f"seed-{study['study']['seed']}" / RECORD
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(place, f"{json.dumps(study, indent=1)}\n".encode())
+    keep_seeds(found, kept, [RECORD])
     for name, content in pictures.items():
         write_whole(kept / name, content)
     path = out / "objectives.md"
@@ -89,15 +87,15 @@ def write_results(folders: Sequence[Path], out: Path) -> Path:
     return path
 
 
-def read_studies(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """The records in the order of their seeds.
+def read_studies(folders: Sequence[Path]) -> list[Found]:
+    """The studies in the order of their seeds.
 
     Raises
     ------
     InputError
         There is none, one has not ended, or they do not belong together.
     """
-    return [study.record for study in read_seeds(folders, _read)]
+    return read_seeds(folders, _read)
 
 
 def _read(folder: Path) -> Found:

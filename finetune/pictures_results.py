@@ -20,7 +20,14 @@ from finetune.curves import draw_curves
 from finetune.dependency_figure import DependencyMap, draw_dependencies
 from finetune.drawing import check_drawing
 from finetune.pictures_study import ARMS, MAP, RESULTS
-from finetune.study_results import accuracy_cell, draw_accuracies, gain_cell, read_seeds
+from finetune.study_results import (
+    Found,
+    accuracy_cell,
+    draw_accuracies,
+    gain_cell,
+    keep_seeds,
+    read_seeds,
+)
 from finetune.training_folder import METRICS
 
 NAMES = {"sft": "imitation", "vppo": "VPPO", "dapo": "DAPO"}
@@ -32,18 +39,11 @@ OFTEN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One seed's ``pictures.json``, its map, and the folder where its runs of training lie."""
+class Mapped(Found):
+    """One seed, and what the words of its replies hang on."""
 
-    folder: Path
-    record: dict[str, Any]
     words: list[dict[str, Any]]
     map: DependencyMap
-
-    @property
-    def seed(self) -> int:
-        """The study's seed."""
-        return int(self.record["study"]["seed"])
 
 
 def write_results(folders: Sequence[Path], out: Path) -> Path:
@@ -58,12 +58,7 @@ def write_results(folders: Sequence[Path], out: Path) -> Path:
     """
     check_drawing()
     studies = read_studies(folders)
-    for study in studies:
-        kept = out / f"seed-{study.seed}"
-        for name in (RESULTS, MAP, *(f"{run}/{METRICS}" for run in NAMES)):
-            content = (study.folder / name).read_bytes()
-            (kept / name).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(kept / name, content)
+    keep_seeds(studies, out, [RESULTS, MAP, *(f"{run}/{METRICS}" for run in NAMES)])
     write_whole(out / "pictures.md", "\n".join([*table(studies), ""]).encode())
     accuracies = draw_accuracies(studies, NAMES, "VPPO and DAPO on small pictures", 560)
     write_whole(out / "accuracies.svg", accuracies)
@@ -73,7 +68,7 @@ def write_results(folders: Sequence[Path], out: Path) -> Path:
     return out / "pictures.md"
 
 
-def read_studies(folders: Sequence[Path]) -> list[Found]:
+def read_studies(folders: Sequence[Path]) -> list[Mapped]:
     """The studies in the order of their seeds.
 
     Raises
@@ -84,19 +79,19 @@ def read_studies(folders: Sequence[Path]) -> list[Found]:
     return read_seeds(folders, _read)
 
 
-def _read(folder: Path) -> Found:
+def _read(folder: Path) -> Mapped:
     record = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
     drawn = json.loads((folder / MAP).read_text(encoding="utf-8"))
     missing = [run for run in NAMES if not (folder / run / METRICS).is_file()]
     if missing or set(record["runs"]) != set(NAMES):
         raise ValueError("a part is missing")
-    found = Found(folder, record, drawn["words"], DependencyMap.of(drawn))
+    found = Mapped(folder, record, drawn["words"], DependencyMap.of(drawn))
     # Whatever it lacks, it lacks before anything is written.
     list(table([found]))
     return found
 
 
-def table(studies: Sequence[Found]) -> Iterator[str]:
+def table(studies: Sequence[Mapped]) -> Iterator[str]:
     """The results in Markdown, a line at a time."""
     plan = studies[0].record["study"]
     shape = plan["shape"]
@@ -167,7 +162,7 @@ def table(studies: Sequence[Found]) -> Iterator[str]:
 
 
 def words_by_dependency(
-    studies: Sequence[Found],
+    studies: Sequence[Mapped],
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
     """The words that hang most on the picture and those that hang least, each with its mean S."""
     sums: dict[str, tuple[float, int]] = {}

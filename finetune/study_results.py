@@ -12,28 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from benchgen.errors import InputError
+from benchgen.files import write_whole
 from finetune.drawing import COLOURS, SOFT, look, page, picture_bytes, plain
 
 HEIGHT = 330
-
-
-class Seed(Protocol):
-    """One seed of a study that has ended."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What it found."""
-
-    @property
-    def seed(self) -> int:
-        """The study's seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +34,7 @@ class Found:
         return int(self.record["study"]["seed"])
 
 
-Read = TypeVar("Read", bound=Seed)
+Read = TypeVar("Read", bound=Found)
 
 
 def read_seeds(folders: Sequence[Path], read: Callable[[Path], Read]) -> list[Read]:
@@ -80,6 +65,22 @@ def read_seeds(folders: Sequence[Path], read: Callable[[Path], Read]) -> list[Re
     return ordered
 
 
+def keep_seeds(studies: Sequence[Found], out: Path, names: Sequence[str]) -> None:
+    """Copy the files ``names`` of each study into ``seed-N`` in ``out``.
+
+    Raises
+    ------
+    OSError
+        One cannot be read or written.
+    """
+    for study in studies:
+        for name in names:
+            content = (study.folder / name).read_bytes()
+            path = out / f"seed-{study.seed}" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+
+
 def accuracy_cell(run: Mapping[str, Any]) -> str:
     """A run in a table: percent right, the interval, and percent not read in brackets."""
     low, high = 100 * run["low"], 100 * run["high"]
@@ -92,7 +93,7 @@ def gain_cell(gain: Mapping[str, Any]) -> str:
 
 
 def draw_accuracies(
-    studies: Sequence[Seed], names: Mapping[str, str], title: str, width: float = 640
+    studies: Sequence[Found], names: Mapping[str, str], title: str, width: float = 640
 ) -> bytes:
     """An SVG: every seed's accuracy in the runs ``names`` (by what they are called there).
 

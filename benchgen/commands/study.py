@@ -12,7 +12,6 @@ from benchgen.commands.options import Json
 from benchgen.console import note, print_json, print_line
 from benchgen.errors import InputError
 
-ENGINES = ("vllm", "transformers")
 STUDIES = ("learning", "objectives", "pictures")
 SEEDS = (0, 1, 2)
 """Of the study of objectives, where none is named."""
@@ -56,6 +55,8 @@ def study(
         return
     if name not in STUDIES:
         raise InputError(f"unknown study {name!r}; there are: {', '.join((*STUDIES, 'results'))}")
+    from finetune.job import ENGINES
+
     if engine not in (None, *ENGINES):
         # A study's folder remembers its engine: a wrong one is not to take the folder.
         raise InputError(f"--engine is {' or '.join(ENGINES)}, not {engine!r}")

@@ -312,7 +312,7 @@ def test_the_command_runs_three_seeds_or_the_one_that_is_named(
     assert "objectives takes none" in capsys.readouterr().err
     asked.clear()
     assert run([*named, "--engine", "vlm"]) == 2
-    assert "--engine is vllm or transformers, not 'vlm'" in capsys.readouterr().err
+    assert "--engine is transformers or vllm, not 'vlm'" in capsys.readouterr().err
     assert run([*named, "--seed", "-1"]) == 2
     assert "seeds are 0 or more" in capsys.readouterr().err
     assert not asked
