@@ -8,8 +8,9 @@ Conventions
 * Twins, and outside questions on one stimulus, are alike: they make one cluster, whose
   difference is the sum over its problems.
 * The test: exact McNemar where every value is 0 or 1 and every cluster one problem;
-  else a sign-flip test on the clusters' differences (exact up to 2^12 flips, then of
-  ``FLIPS`` random ones). Both are two-sided and hold for any number of problems.
+  else a sign-flip test on the clusters' differences, exact where these are whole numbers
+  of some unit (means of a few verdicts are), else of ``FLIPS`` random flips. Both are
+  two-sided and hold for any number of problems.
 * The interval, 95 %: the normal one for the mean difference between clusters, after one
   cluster wholly for each side is added (Bonett and Price, "Adjusted Wald confidence
   interval for a difference of binomial proportions based on paired data", Journal of
@@ -20,13 +21,18 @@ Conventions
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 CONFIDENCE = 0.95
 FLIPS = 9_999
-EXACT_CLUSTERS = 12
+FINEST = 1_000
+"""The smallest unit is one over so many."""
+MOST_UNITS = 1 << 20
+"""Differences that sum up to more units than these are flipped at random."""
 POWER = 0.8
 ALPHA = 0.05
 
@@ -71,16 +77,9 @@ def difference(pairs: Sequence[Pair]) -> Difference:
     ValueError
         There are no pairs.
     """
-    if not pairs:
-        raise ValueError("no problem has a reply in both runs")
-    sums: dict[str, float] = {}
-    for pair in pairs:
-        sums[pair.group] = sums.get(pair.group, 0.0) + pair.second - pair.first
+    apart = _apart(pairs)
     count = len(pairs)
-    apart = list(sums.values())
-    single = len(apart) == count and all(
-        value in (0.0, 1.0) for pair in pairs for value in (pair.first, pair.second)
-    )
+    test, p_value = _test(pairs, apart)
     low, high = _interval(apart, count)
     return Difference(
         problems=count,
@@ -92,10 +91,21 @@ def difference(pairs: Sequence[Pair]) -> Difference:
         high=high,
         better=sum(pair.second > pair.first for pair in pairs),
         worse=sum(pair.second < pair.first for pair in pairs),
-        test="McNemar" if single else "sign flip",
-        p_value=_mcnemar(pairs) if single else _sign_flip(apart),
+        test=test,
+        p_value=p_value,
         detectable=_detectable(apart, count),
     )
+
+
+def paired_test(pairs: Sequence[Pair]) -> tuple[str, float]:
+    """The name of the test over ``pairs``, at least one, and its p-value.
+
+    Raises
+    ------
+    ValueError
+        There are no pairs.
+    """
+    return _test(pairs, _apart(pairs))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -104,6 +114,23 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
     corrected = multipletests(list(p_values.values()), method="holm")[1]
     return dict(zip(p_values, map(float, corrected), strict=True))
+
+
+def _apart(pairs: Sequence[Pair]) -> list[float]:
+    """The clusters' differences."""
+    if not pairs:
+        raise ValueError("no problem has a reply in both runs")
+    sums: dict[str, float] = {}
+    for pair in pairs:
+        sums[pair.group] = sums.get(pair.group, 0.0) + pair.second - pair.first
+    return list(sums.values())
+
+
+def _test(pairs: Sequence[Pair], apart: Sequence[float]) -> tuple[str, float]:
+    single = len(apart) == len(pairs) and all(
+        value in (0.0, 1.0) for pair in pairs for value in (pair.first, pair.second)
+    )
+    return ("McNemar", _mcnemar(pairs)) if single else ("sign flip", _sign_flip(apart))
 
 
 def _mcnemar(pairs: Sequence[Pair]) -> float:
@@ -115,20 +142,56 @@ def _mcnemar(pairs: Sequence[Pair]) -> float:
 
 
 def _sign_flip(apart: Sequence[float]) -> float:
+    units = _in_units(apart)
+    return _random_flips(apart) if units is None else _all_flips(units)
+
+
+def _in_units(apart: Sequence[float]) -> list[int] | None:
+    """The values as whole numbers of their common unit; None where they have none."""
+    parts = [Fraction(value).limit_denominator(FINEST) for value in apart]
+    if any(abs(part - Fraction(value)) > 1e-9 for part, value in zip(parts, apart, strict=True)):
+        return None
+    unit = math.lcm(*(part.denominator for part in parts))
+    units = [int(part * unit) for part in parts]
+    return units if sum(map(abs, units)) <= MOST_UNITS else None
+
+
+def _all_flips(units: Sequence[int]) -> float:
+    """Among all flips of signs, the share whose sum is as far from 0 as that of ``units``.
+
+    The sum of values with random signs has the characteristic function ``prod(cos(v t))``,
+    whose inverse Fourier transform is the distribution on the whole numbers.
+    """
+    import numpy as np
+    from scipy.fft import next_fast_len
+
+    moved = Counter(abs(value) for value in units if value)
+    reach = sum(value * times for value, times in moved.items())
+    size = next_fast_len(2 * reach + 1)
+    angles = 2 * np.pi * np.arange(size) / size
+    function = np.ones(size)
+    for value, times in moved.items():
+        function *= np.cos(value * angles) ** times
+    shares = np.fft.ifft(function).real
+    seen = abs(sum(units))
+    if seen == 0:
+        return 1.0
+    least = 2.0 ** (1 - sum(moved.values()))  # Rounding may fall below what can be.
+    return min(1.0, max(2 * float(shares[seen : reach + 1].sum()), least))
+
+
+def _random_flips(apart: Sequence[float]) -> float:
     import numpy as np
     from scipy.stats import permutation_test
 
     # What is alike in both runs is the same whichever way it is flipped.
     moved = np.array([value for value in apart if value != 0.0])
-    if not len(moved):
-        return 1.0
-    few = len(moved) <= EXACT_CLUSTERS
     result = permutation_test(
         (moved,),
         lambda values, axis: np.mean(values, axis=axis),
         permutation_type="samples",
         vectorized=True,
-        n_resamples=math.inf if few else FLIPS,
+        n_resamples=FLIPS,
         batch=max(1, 4_000_000 // len(moved)),
         rng=np.random.default_rng(0),
     )

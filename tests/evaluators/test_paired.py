@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import binom
 
-from evaluators.paired import Pair, difference, holm
+from evaluators import paired
+from evaluators.paired import Pair, difference, holm, paired_test
 
 
 def binary(better: int, worse: int, both: int = 0, neither: int = 0) -> list[Pair]:
@@ -48,13 +53,53 @@ def test_sign_flip_by_hand() -> None:
     assert (found.test, found.p_value) == ("sign flip", pytest.approx(2 / 8))
 
 
-def test_sign_flip_of_halves_is_nearly_mcnemar_of_wholes() -> None:
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=9))
+def test_sign_flip_counts_every_flip(quarters: list[tuple[int, int]]) -> None:
+    pairs = [Pair(f"g{i // 2}", a / 4, b / 4) for i, (a, b) in enumerate(quarters)]
+    sums: dict[str, int] = {}
+    for i, (a, b) in enumerate(quarters):
+        sums[f"g{i // 2}"] = sums.get(f"g{i // 2}", 0) + b - a
+    seen = abs(sum(sums.values()))
+    flips = list(itertools.product((1, -1), repeat=len(sums)))
+    far = sum(
+        abs(sum(map(operator.mul, signs, sums.values()))) >= seen for signs in flips
+    )  # fmt: skip
+    test, p_value = paired_test(pairs)
+    if test == "sign flip":
+        assert p_value == pytest.approx(far / len(flips), abs=1e-12)
+
+
+def test_sign_flip_of_many_thirds_is_not_left_to_chance() -> None:
+    # Six times as many problems as all flips could be counted for; McNemar's of the same.
+    pairs = binary(2_100, 1_900, 500, 500)
+    thirds = [Pair(p.group, p.first / 3, p.second / 3) for p in pairs]
+    (test, p_value), whole = paired_test(thirds), paired_test(pairs)
+    assert (test, whole[0]) == ("sign flip", "McNemar")
+    assert p_value == pytest.approx(whole[1], rel=1e-9)
+
+
+def test_a_p_value_is_never_less_than_one_flip_in_all() -> None:
+    assert paired_test([Pair(f"g{i}", 0.0, 0.5) for i in range(200)])[1] == 2.0**-199
+
+
+def test_scores_without_a_common_unit_are_flipped_at_random(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = random.Random(5)
+    pairs = [Pair(f"g{i}", rng.randint(0, 4) / 4, rng.randint(1, 5) / 5) for i in range(60)]
+    exact = paired_test(pairs)[1]
+    monkeypatch.setattr(paired, "FINEST", 2)
+    assert paired_test(pairs)[1] == pytest.approx(exact, abs=0.02)
+    assert paired_test(pairs)[1] != exact
+
+
+def test_sign_flip_of_halves_is_mcnemar_of_wholes() -> None:
     whole = difference(binary(40, 20, 60, 80))
     halves = difference(
         [Pair(p.group, p.first / 2, p.second / 2) for p in binary(40, 20, 60, 80)]
     )
     assert halves.test == "sign flip"
-    assert halves.p_value == pytest.approx(whole.p_value, abs=0.01)
+    assert halves.p_value == pytest.approx(whole.p_value, rel=1e-9)
     assert halves.effect == pytest.approx(whole.effect / 2)
 
 
@@ -75,7 +120,7 @@ def test_order_of_problems_does_not_matter() -> None:
     shuffled = rng.sample(pairs, len(pairs))
     one, other = difference(pairs), difference(shuffled)
     assert one.effect == pytest.approx(other.effect)
-    assert one.p_value == pytest.approx(other.p_value, abs=0.02)
+    assert one.p_value == pytest.approx(other.p_value, rel=1e-9)
 
 
 def test_holm_by_hand() -> None:
