@@ -128,6 +128,18 @@ def plan_digest(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(_identity(manifest), sort_keys=True).encode()).hexdigest()
 
 
+def recipe_digest(manifest: Manifest) -> str:
+    """A digest of all that decides which problems there can be, but for the seed.
+
+    Datasets that share it and differ in their seeds are fresh draws of one another.
+    """
+    recipe = {**manifest.configuration}
+    for name in ("seed", "modalities", "shard_items"):
+        recipe.pop(name, None)
+    record = [manifest.suite["name"], manifest.suite["version"], recipe]
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``, whole or not at all."""
     write_whole(folder / MANIFEST, (json.dumps(asdict(manifest), indent=2) + "\n").encode())

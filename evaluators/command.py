@@ -18,6 +18,7 @@ from benchgen.errors import InputError
 from benchgen.executors import EVERYTHING, Share
 from benchgen.files import remove_leftovers
 from benchgen.prompt import PROMPT_MODALITIES
+from benchgen.scoring_code import scoring_digest
 from evaluators.at_k import Measure
 from evaluators.baselines import PREFIX, open_baseline
 from evaluators.configuration import (
@@ -146,6 +147,7 @@ def evaluate(
         prompting=prompting,
         settings={},
         benchgen_version=benchgen.__version__,
+        code=scoring_digest(),
     )
     asked = _Questions(source, _examples(shots_data, modality, prompting))
     next(asked.read(config))  # a missing modality shows before a model is loaded
@@ -209,7 +211,9 @@ def rescore(
         with Journal(folder, next_writer(folder)) as journal:
             for sample in changed:
                 journal.append(sample)
-    return _finish(folder, begun, asked, EVERYTHING, None, reporting)
+    rescored = dataclasses.replace(begun, code=scoring_digest())
+    write_config(folder, rescored)
+    return _finish(folder, rescored, asked, EVERYTHING, None, reporting)
 
 
 @dataclass(frozen=True, slots=True)

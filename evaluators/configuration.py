@@ -30,7 +30,11 @@ STIMULI = ("own", "none", "other")
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The dataset that a run asks about. ``problems`` counts all its rows."""
+    """The dataset that a run asks about. ``problems`` counts all its rows.
+
+    ``recipe`` is what it was drawn by, but for the seed (``manifest.recipe_digest``); empty
+    where it was not drawn.
+    """
 
     path: str
     digest: str
@@ -38,6 +42,7 @@ class Data:
     suite_version: str
     split: str
     problems: int
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class RunConfig:
     ``settings`` is what the opened engine says of itself (versions, device).
     ``samples`` is the number of replies drawn for each problem; ``thinking_budget`` 0 means none.
     ``thinking_marks`` begin and end a thought, beside those that are always known (empty: none).
+    ``code`` is the digest of the code that judged the replies (``benchgen.scoring_code``), or
+    the name of the program that did.
     """
 
     model: str
@@ -87,6 +94,7 @@ class RunConfig:
     thinking_budget: int = 0
     thinking_marks: tuple[str, ...] = ()
     prompting: Prompting = PLAIN
+    code: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -159,7 +167,7 @@ def check_resumable(old: RunConfig, new: RunConfig) -> None:
     ------
     InputError
         Something else than the data's path changed, or a limit shrank; one line
-        that names each change.
+        that names each change. Or the replies so far were judged by other code.
     """
     changes = _changes(_comparable(old), _comparable(new))
     if new.samples < old.samples:
@@ -171,12 +179,17 @@ def check_resumable(old: RunConfig, new: RunConfig) -> None:
             f"the run was begun with another configuration ({'; '.join(changes)}); "
             "give the same one, or another --out"
         )
+    if new.code != old.code:
+        raise InputError(
+            "the replies so far were judged by other code than today's: judge them anew "
+            "with --rescore, and go on then"
+        )
 
 
 def _comparable(config: RunConfig) -> dict[str, Any]:
     """What must stay the same, as it reads back from the file."""
     record = dataclasses.asdict(config_from_toml(config_to_toml(config)))
-    del record["samples"], record["limit"], record["data"]["path"]
+    del record["samples"], record["limit"], record["code"], record["data"]["path"]
     record["settings"].pop("servers", None)
     return record
 

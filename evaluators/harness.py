@@ -173,6 +173,7 @@ def evaluate_tasks(
             },
         },
         benchgen_version=benchgen.__version__,
+        code=f"lm_eval {importlib.metadata.version('lm_eval')}",
     )
     metrics = _write(folder, config, logged)
     return Evaluation(summarize(Path(out), config, metrics, None), 0 if metrics.complete else 1)

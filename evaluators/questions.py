@@ -26,7 +26,7 @@ from typing import Any
 from benchgen.columns import PROBLEM_COLUMNS
 from benchgen.dataset import problem_from_row, read_manifest, read_rows, shard_paths
 from benchgen.errors import InputError
-from benchgen.manifest import MANIFEST, dataset_digest
+from benchgen.manifest import MANIFEST, dataset_digest, recipe_digest
 from benchgen.outside import notation_of
 from benchgen.problem import Message, Problem
 from benchgen.prompt import chat_messages, worked_answer
@@ -156,6 +156,7 @@ def read_data(path: Path) -> Data:
         suite_version="+".join(sorted(versions)),
         split="+".join(sorted(splits)),
         problems=len(ids),
+        recipe=_recipe(path),
     )
 
 
@@ -231,6 +232,10 @@ def _with_others(
             )
         before[cell] = row
         yield {**row, **dict(zip(columns, shown(strangers[cell]), strict=True))}
+
+
+def _recipe(path: Path) -> str:
+    return recipe_digest(read_manifest(path)) if (path / MANIFEST).is_file() else ""
 
 
 def _dataset_digest(path: Path) -> str:

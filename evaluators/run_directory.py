@@ -66,14 +66,18 @@ REPORT = "report.html"
 class ProblemScore:
     """One problem over its samples: ``score`` is the mean over the ``scored`` ones
     (those with a reply), None where there is none. ``options`` 0: open question.
+    ``prompt_digests`` is one, of the prompt that all samples answer.
     """
 
     problem: str
     task: str
     category: str
     level: int
+    twin_group: str
     cluster: str
     options: int
+    target: str
+    prompt_digests: tuple[str, ...]
     samples: int
     scored: int
     score: float | None
@@ -81,7 +85,8 @@ class ProblemScore:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run that ended. ``report`` is None where no report was written.
+    """A run that ended. ``report`` is None where no report was written; ``began`` is when its
+    first session did (Unix time in milliseconds; 0 without samples).
 
     The model's display name is ``config.model``, the dataset's digest is
     ``config.data.digest``, and ``config.scripted`` marks a baseline.
@@ -92,6 +97,7 @@ class RunRecord:
     metrics: Metrics
     problems: tuple[ProblemScore, ...]
     report: Path | None
+    began: int
 
 
 def read_run(path: Path | str) -> RunRecord:
@@ -117,12 +123,14 @@ def read_run(path: Path | str) -> RunRecord:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder / METRICS} cannot be read: {error!r}") from None
     report = folder / REPORT
+    samples = read_samples(folder).values()
     return RunRecord(
         path=folder,
         config=config,
         metrics=metrics,
-        problems=problem_scores(read_samples(folder).values()),
+        problems=problem_scores(samples),
         report=report if report.is_file() else None,
+        began=min((sample.session for sample in samples), default=0),
     )
 
 
@@ -141,8 +149,11 @@ def problem_scores(samples: Iterable[Sample]) -> tuple[ProblemScore, ...]:
                 task=first.task,
                 category=first.category,
                 level=first.level,
+                twin_group=first.twin_group,
                 cluster=first.cluster,
                 options=first.options,
+                target=first.target,
+                prompt_digests=tuple(sorted({s.prompt_digest for s in parts[problem]})),
                 samples=len(parts[problem]),
                 scored=len(values),
                 score=math.fsum(values) / len(values) if values else None,
