@@ -35,6 +35,7 @@ from benchgen.commands.quickstart import quick_start
 from benchgen.commands.replay import replay
 from benchgen.commands.show import show
 from benchgen.commands.study import study
+from benchgen.commands.submit import submit
 from benchgen.commands.synth import synth
 from benchgen.commands.tasks import tasks
 from benchgen.commands.train import train
@@ -75,6 +76,7 @@ app.command("replay")(replay)
 app.command("compare")(compare)
 app.command("power")(power)
 app.command("board")(board)
+app.command("submit")(submit)
 app.command("publish")(publish)
 app.command("export")(export)
 app.command("import")(import_)

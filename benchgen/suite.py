@@ -23,6 +23,9 @@ from benchgen.problem import Identity
 class Suite:
     """What the spine needs to know of a family of tasks.
 
+    ``about`` says in a sentence or two what the problems are, ``reading`` when the answer to
+    one could be copied from another, which is what its splits keep apart: both for the cards
+    of datasets.
     ``version`` changes whenever any item's bytes would. ``render_text`` and
     ``render_images`` are pure functions of the identity. ``prove`` names the
     second engine as ``"module:function"``; it is imported only by ``verify``,
@@ -37,6 +40,8 @@ class Suite:
     title: str
     version: str
     licence: str
+    about: str
+    reading: str
     modalities: tuple[str, ...]
     notations: tuple[str, ...]
     render_text: Callable[[Identity, str], str]

@@ -115,7 +115,8 @@ def verify_dataset(
     Returns
     -------
     dict
-        ``passed``; ``suite``, ``version``, ``rows``, ``shards``; ``checks``, for each check
+        ``passed``; ``suite``, ``version``, ``digest`` (the dataset's, as the manifest states
+        it), ``rows``, ``shards``; ``checks``, for each check
         ``{"of": n, "sound": n, "percent": p}``; ``fault_count``, and the first faults
         as ``{"where": id or file, "fault": line}``.
 
@@ -226,6 +227,7 @@ def _report(
         "passed": not failed,
         "suite": manifest.suite["name"],
         "version": manifest.suite["version"],
+        "digest": manifest.digest,
         "rows": rows,
         "shards": len(verdicts),
         "checks": {name: _share(applied[name] or rows, failed[name]) for name in names

@@ -18,8 +18,6 @@ import importlib.metadata
 import io
 import os
 import random
-import secrets
-import shutil
 import sys
 import time
 import traceback
@@ -32,7 +30,6 @@ import numpy as np
 
 import benchgen
 from benchgen.errors import InputError
-from benchgen.files import sync_folder
 from evaluators.command import Evaluation, summarize
 from evaluators.configuration import Data, RunConfig
 from evaluators.engines.openai_server import split_credentials
@@ -45,10 +42,7 @@ from evaluators.harness_samples import (
     read_logged,
     task_digest,
 )
-from evaluators.journal import Journal
-from evaluators.metrics import Metrics, compute_metrics
-from evaluators.report import write_report
-from evaluators.run_directory import write_config, write_metrics
+from evaluators.run_writing import write_run
 
 HARNESSES = ("lm-eval",)
 INSTALL = "pip install 'lm_eval[hf,api]==0.4.13'"
@@ -175,7 +169,8 @@ def evaluate_tasks(
         benchgen_version=benchgen.__version__,
         code=f"lm_eval {importlib.metadata.version('lm_eval')}",
     )
-    metrics = _write(folder, config, logged)
+    questions = (one.question for one in logged)
+    metrics = write_run(folder, config, [one.sample for one in logged], questions)
     return Evaluation(summarize(Path(out), config, metrics, None), 0 if metrics.complete else 1)
 
 
@@ -378,31 +373,6 @@ def _said(task: Task, results: Mapping[str, Any], sampling: Mapping[str, Any]) -
         "shots": int(results["n-shot"].get(name) or 0),
         **sampling,
     }
-
-
-def _write(folder: Path, config: RunConfig, logged: Sequence[Logged]) -> Metrics:
-    """The run directory, whole or not at all."""
-    samples = [one.sample for one in logged]
-    metrics = compute_metrics(samples, config.wanted)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    under_way = folder.with_name(f"{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    under_way.mkdir()
-    try:
-        write_config(under_way, config)
-        with Journal(under_way) as journal:
-            for sample in samples:
-                journal.append(sample)
-        write_metrics(under_way, config, metrics)
-        write_report(under_way, config, metrics, samples, (one.question for one in logged))
-    except BaseException:
-        shutil.rmtree(under_way)
-        raise
-    try:
-        under_way.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written; the run lies in {under_way}") from error
-    sync_folder(folder.parent)
-    return metrics
 
 
 @contextlib.contextmanager

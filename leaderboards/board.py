@@ -2,35 +2,38 @@
 
 Conventions
 -----------
-* Runs on different data (by digest) or in different modalities are different
-  tests and never share a table: each pair makes a group.
+* Runs on different data (by digest) or in different modalities are different tests, and their
+  figures are not comparable.
 * Shares and accuracies are in [0, 1]. ``low`` and ``high`` bound the 95 % interval
   and are None where a figure has none (chance is exact).
-* A group's reference is its model run with the most scored problems (where there
-  is no model, any run). A run is partial that has no scored reply to one of the
-  reference's problems. Only whole runs of models are ranked.
-* A rank is one more than the number of ranked runs whose whole interval lies
-  above this run's interval, so runs that the intervals cannot tell apart share it.
+* A test's reference is its model run with the most scored problems (where there is no model,
+  any run). A run is partial that is not complete, or on other problems than the
+  reference. Only whole runs of models are ranked.
+* A model's rows in several tests are one row of the whole board where name, method, rung and
+  seed are the same. Its mean is over the tests, each weighing the same.
+* All of it can be written as JSON; places in ``tests`` and ``entries`` are what refers to them.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from benchgen.problem import Outcome
-from evaluators.run_directory import RunRecord, Slice, Twins
+from evaluators.run_directory import Slice, Twins
 from leaderboards.blind import Blind
-from leaderboards.records import PERFECT, RANDOM
+from leaderboards.gaps import Share, gap
+from leaderboards.method import BLIND_CONTROLS, method_of, rung_of, settings_of
+from leaderboards.ranks import Above, Standing, ranks
+from leaderboards.record import Record
+from leaderboards.records import PERFECT, RANDOM, Source
 
 MODEL = "model"
 READERS = {"perfect": "perfect reader", "random": "random reader"}
-CLIMB = 3
-"""A report is linked when it lies at most so many folders above the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,18 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. ``kind`` is ``model``, or that of a baseline: ``perfect``, ``random``,
-    ``scripted`` (readers that follow a script), ``chance``, ``blind``.
+    """One row of one test. ``kind`` is ``model``, or that of a baseline: ``perfect``,
+    ``random``, ``scripted`` (readers that follow a script), ``chance``, ``blind`` (the best
+    predictor of an audit, or a model that was not shown the stimulus).
 
-    ``sampling`` says in a few words how the replies were drawn, or which predictor it is.
-    ``problems`` counts those with a scored reply. ``tokens`` is the mean length of
-    a reply in tokens; ``report`` is a relative address, or None.
+    ``key`` names the row in addresses and files. ``method`` tells how replies were got and
+    ``rung`` what might be spent on a problem. ``problems`` counts those with a scored reply.
+    ``quantities`` are means over replies or problems, by their names. ``samples`` and ``record``
+    are relative addresses, or None.
     """
 
+    key: str
+    test: int
     name: str
     kind: str
     problems: int
@@ -60,49 +67,70 @@ class Entry:
     categories: Mapping[str, Figure]
     tasks: Mapping[str, Figure]
     levels: Mapping[str, Figure]
+    method: str = ""
+    rung: str = ""
+    rank: int | None = None
+    tied: bool = False
+    above: Above | None = None
+    partial: bool = False
     twins: Figure | None = None
     outcomes: Mapping[str, float] | None = None
     errors: int = 0
     missing: int = 0
-    tokens: float | None = None
-    sampling: str = ""
+    quantities: Mapping[str, float] = field(default_factory=dict)
     settings: tuple[tuple[str, str], ...] = ()
-    report: str | None = None
-    partial: bool = False
-    rank: int | None = None
-
-    @property
-    def baseline(self) -> bool:
-        """The row is a yardstick, not a model."""
-        return self.kind != MODEL
-
-    @property
-    def run(self) -> bool:
-        """The row comes from a run and so has details to show."""
-        return self.outcomes is not None
+    samples: str | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """One table: runs on the same data in the same modality, best first.
-
-    ``chance`` and the maps beside it are exact, by option counts; ``problems`` is
-    how many the reference answered, of the ``data_problems`` that there are.
+class Test:
+    """One dataset in one modality. ``chance`` and the maps beside it are exact, by option
+    counts; ``problems`` is how many the reference answered, of the ``data_problems`` that there
+    are. ``fresh_of`` is the place of the public test that this one is a fresh draw of.
     """
 
+    key: str
     suite: str
     suite_version: str
     split: str
     modality: str
-    digest: str
+    data: str
     problems: int
     data_problems: int
     chance: float
-    chance_by_category: Mapping[str, float]
-    chance_by_task: Mapping[str, float]
-    chance_by_level: Mapping[str, float]
+    categories: Mapping[str, float]
+    tasks: Mapping[str, float]
+    levels: Mapping[str, float]
     blind: float | None
-    entries: tuple[Entry, ...]
+    blind_name: str | None
+    fresh_of: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """A model over the tests in ``Board.overall_tests``: its entry in each, or None. ``mean`` is
+    None where it lacks one, or is partial in it.
+    """
+
+    name: str
+    kind: str
+    method: str
+    rung: str
+    entries: tuple[int | None, ...]
+    mean: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FreshGap:
+    """A model's entries in a public test and in a fresh draw of it, and the gap between them."""
+
+    public: int
+    fresh: int
+    gap: float
+    low: float
+    high: float
+    flagged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,99 +138,166 @@ class Board:
     """All that the page shows."""
 
     title: str
-    groups: tuple[Group, ...]
+    tests: tuple[Test, ...]
+    entries: tuple[Entry, ...]
+    overall: tuple[Overall, ...]
+    overall_tests: tuple[int, ...]
+    gaps: tuple[FreshGap, ...]
 
 
 def make_board(
-    runs: Sequence[RunRecord], title: str, out: Path, blind: Blind | None = None
+    sources: Sequence[Source],
+    title: str,
+    blind: Blind | None = None,
+    fresh: Iterable[str] = (),
 ) -> Board:
-    """The board of ``runs``, for a page in the folder ``out`` (reports are linked from there)."""
-    tests: dict[tuple[str, str, str], list[RunRecord]] = {}
-    for run in runs:
-        config = run.config
-        tests.setdefault((config.data.suite, config.modality, config.data.digest), []).append(run)
-    order = sorted(tests, key=lambda key: (key[0], key[1] != "text", key[1], key[2]))
-    return Board(title, tuple(_group(tests[key], out, blind) for key in order))
+    """The board of ``sources``; ``fresh`` are the digests of data that are fresh draws."""
+    drawn_anew = frozenset(fresh)
+    groups: dict[tuple[str, str, str, str], list[Source]] = {}
+    for source in sources:
+        config = source.record.config
+        data = config.data
+        place = (data.suite, data.suite_version, config.modality, data.digest)
+        groups.setdefault(place, []).append(source)
+    order = sorted(groups, key=lambda g: (g[3] in drawn_anew, g[0], g[1], g[2] != "text", *g[2:]))
+    tests: list[Test] = []
+    entries: list[Entry] = []
+    identities: list[_Identity] = []
+    for place in order:
+        anew = place[3] in drawn_anew
+        public = _public(groups[place], [groups[p] for p in order], drawn_anew) if anew else None
+        test, rows = _test(groups[place], len(tests), public, blind)
+        tests.append(test)
+        for entry, identity in rows:
+            entries.append(entry)
+            identities.append(identity)
+    columns = tuple(i for i, test in enumerate(tests) if test.fresh_of is None)
+    several = len(columns) > 1
+    return Board(
+        title=title,
+        tests=tuple(tests),
+        entries=tuple(entries),
+        overall=_overall(entries, identities, columns) if several else (),
+        overall_tests=columns if several else (),
+        gaps=_gaps(tests, entries, identities),
+    )
 
 
-def ranked(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The entries best first, with their ranks."""
-    contest = [e.accuracy for e in entries if _ranks(e) and e.accuracy is not None]
-
-    def rank(entry: Entry) -> int | None:
-        own = entry.accuracy
-        if own is None or not _ranks(entry):
-            return None
-        return 1 + sum(_above(other, own) for other in contest)
-
-    def place(entry: Entry) -> tuple[float, str]:
-        return (-entry.accuracy.value if entry.accuracy else math.inf, entry.name)
-
-    return tuple(replace(e, rank=rank(e)) for e in sorted(entries, key=place))
+_Identity = tuple[str, ...] | None
+"""What makes rows of several tests the same model's; None for baselines."""
 
 
-def _ranks(entry: Entry) -> bool:
-    return entry.kind == MODEL and not entry.partial
+def _public(
+    group: Sequence[Source], others: Sequence[Sequence[Source]], fresh: frozenset[str]
+) -> int | None:
+    """The place of the test that a group is a fresh draw of, if there is one."""
+    config = group[0].record.config
+    for place, other in enumerate(others):
+        theirs = other[0].record.config
+        same = theirs.data.recipe == config.data.recipe != ""
+        if same and theirs.modality == config.modality and theirs.data.digest not in fresh:
+            return place
+    return None
 
 
-def _above(other: Figure, own: Figure) -> bool:
-    low = other.value if other.low is None else other.low
-    high = own.value if own.high is None else own.high
-    return low > high
-
-
-def _group(runs: Sequence[RunRecord], out: Path, blind: Blind | None) -> Group:
-    models = [run for run in runs if not run.config.scripted]
-    reference = max(models or runs, key=lambda run: len(_scored(run)))
-    asked = _scored(reference)
-    data = reference.config.data
-    metrics = reference.metrics
-    entries = [_entry(run, asked, out) for run in runs]
-    entries.append(_chance_entry(reference))
+def _test(
+    sources: Sequence[Source], place: int, fresh_of: int | None, blind: Blind | None
+) -> tuple[Test, list[tuple[Entry, _Identity]]]:
+    models = [s for s in sources if _kind(s.record) == MODEL]
+    reference = max((s.record for s in models or sources), key=_scored)
+    config, metrics = reference.config, reference.metrics
+    data = config.data
+    rows = [(_entry(s, reference, place), _identity(s.record)) for s in sources]
+    rows = _ranked(rows, {source.key: source.record for source in sources})
+    key = _key(data.suite, data.suite_version, data.split, config.modality, data.digest)
+    extra = [_chance_entry(reference, place, key)]
     share = None
     if blind is not None and blind.measured_on(data.suite, data.split, metrics.by_task):
         share = blind.share
-        entries.append(
+        extra.append(
             Entry(
+                key=f"blind-{key}",
+                test=place,
                 name="best blind predictor",
                 kind="blind",
-                sampling=blind.name,
-                problems=len(asked),
-                accuracy=Figure(share, None, None, len(asked)),
+                method=blind.name,
+                problems=metrics.overall.problems,
+                accuracy=Figure(share, None, None, metrics.overall.problems),
                 categories={},
                 tasks={},
                 levels={},
             )
         )
-    return Group(
+    rows += [(entry, None) for entry in extra]
+    test = Test(
+        key=key,
         suite=data.suite,
         suite_version=data.suite_version,
         split=data.split,
-        modality=reference.config.modality,
-        digest=data.digest,
-        problems=len(asked),
+        modality=config.modality,
+        data=data.digest,
+        problems=_scored(reference),
         data_problems=data.problems,
         chance=metrics.overall.chance,
-        chance_by_category=_chances(metrics.by_category),
-        chance_by_task=_chances(metrics.by_task),
-        chance_by_level=_chances(metrics.by_level),
+        categories=_chances(metrics.by_category),
+        tasks=_chances(metrics.by_task),
+        levels=_chances(metrics.by_level),
         blind=share,
-        entries=ranked(entries),
+        blind_name=None if share is None or blind is None else blind.name,
+        fresh_of=fresh_of,
     )
+    return test, sorted(rows, key=lambda row: _best_first(row[0]))
 
 
-def _scored(run: RunRecord) -> frozenset[str]:
-    return frozenset(p.problem for p in run.problems if p.score is not None)
+def _best_first(entry: Entry) -> tuple[float, str, str]:
+    value = -entry.accuracy.value if entry.accuracy else math.inf
+    return (value, entry.name, entry.key)
 
 
-def _entry(run: RunRecord, asked: frozenset[str], out: Path) -> Entry:
-    metrics, config = run.metrics, run.config
+def _ranked(
+    rows: Sequence[tuple[Entry, _Identity]], records: Mapping[str, Record]
+) -> list[tuple[Entry, _Identity]]:
+    """The rows, with the ranks of those that have one."""
+    contest = sorted((e for e, _ in rows if e.kind == MODEL and not e.partial), key=_best_first)
+    standings = [
+        Standing([s for s in records[e.key].scores if s is not None], records[e.key].clusters)
+        for e in contest
+    ]
+    found = {e.key: rank for e, rank in zip(contest, ranks(standings), strict=True)}
+    return [
+        (
+            replace(
+                entry,
+                rank=found[entry.key].rank,
+                tied=found[entry.key].tied,
+                above=found[entry.key].above,
+            )
+            if entry.key in found
+            else entry,
+            identity,
+        )
+        for entry, identity in rows
+    ]
+
+
+def _scored(record: Record) -> int:
+    return sum(score is not None for score in record.scores)
+
+
+def _entry(source: Source, reference: Record, place: int) -> Entry:
+    record = source.record
+    metrics, config = record.metrics, record.config
     overall = metrics.overall
-    kind = _kind(run)
+    kind = _kind(record)
+    same = record.digests.problems == reference.digests.problems
     return Entry(
-        name=READERS.get(kind) or display_name(config.model).removesuffix(" (scripted)"),
+        key=source.key,
+        test=place,
+        name=READERS.get(kind) or config.model.removesuffix(" (scripted)"),
         kind=kind,
-        problems=len(_scored(run)),
+        method=method_of(config) if kind in (MODEL, "blind") else "",
+        rung=rung_of(config) if kind in (MODEL, "blind") else "",
+        problems=_scored(record),
         accuracy=_figure(overall),
         categories=_figures(metrics.by_category),
         tasks=_figures(metrics.by_task),
@@ -211,27 +306,37 @@ def _entry(run: RunRecord, asked: frozenset[str], out: Path) -> Entry:
         outcomes={outcome.value: overall.share(outcome) for outcome in Outcome},
         errors=overall.outcomes[Outcome.ERROR.value],
         missing=metrics.missing,
-        tokens=_tokens(run),
-        sampling=_sampling(run),
-        settings=_settings(run),
-        report=report_address(run.report, out),
-        partial=not asked <= _scored(run) or not metrics.complete,
+        quantities=_quantities(record),
+        settings=settings_of(record),
+        samples=None if source.report is None else f"runs/{source.key}.html",
+        record=f"records/{source.key}.json",
+        partial=kind == MODEL and not (same and metrics.complete),
     )
 
 
-def _kind(run: RunRecord) -> str:
-    if not run.config.scripted:
-        return MODEL
-    return {PERFECT: "perfect", RANDOM: "random"}.get(run.config.engine, "scripted")
+def _kind(record: Record) -> str:
+    config = record.config
+    if config.scripted:
+        return {PERFECT: "perfect", RANDOM: "random"}.get(config.engine, "scripted")
+    return "blind" if config.prompting.stimulus in BLIND_CONTROLS else MODEL
 
 
-def _chance_entry(reference: RunRecord) -> Entry:
+def _identity(record: Record) -> _Identity:
+    config = record.config
+    if _kind(record) != MODEL:
+        return None
+    return (config.model, method_of(config), rung_of(config), str(config.seed))
+
+
+def _chance_entry(reference: Record, place: int, key: str) -> Entry:
     def exact(part: Slice) -> Figure:
         return Figure(part.chance, None, None, part.problems)
 
     metrics = reference.metrics
     twins = metrics.twins
     return Entry(
+        key=f"chance-{key}",
+        test=place,
         name="chance",
         kind="chance",
         problems=metrics.overall.problems,
@@ -262,63 +367,84 @@ def _twins_figure(twins: Twins | None) -> Figure | None:
     return None if twins is None else Figure(twins.rate, twins.low, twins.high, twins.groups)
 
 
-def _tokens(run: RunRecord) -> float | None:
-    """The mean over the replies; None where none were counted (scripts count none)."""
-    total, replies = run.metrics.tokens.completion, run.metrics.overall.scored
-    return total / replies if total and replies else None
+def _quantities(record: Record) -> dict[str, float]:
+    """What a run took; nothing that was not counted (scripts count no tokens)."""
+    metrics = record.metrics
+    replies, tokens = metrics.overall.scored, metrics.tokens
+    if not replies:
+        return {}
+    told = {
+        "tokens per reply": tokens.completion / replies,
+        "thinking tokens per reply": tokens.thinking / replies,
+        "prompt tokens per reply": tokens.prompt / replies,
+        "seconds per reply": metrics.seconds.replies / replies,
+        "cost per problem": (metrics.cost or 0.0) / metrics.overall.problems,
+    }
+    return {name: value for name, value in told.items() if value > 0}
 
 
-def _sampling(run: RunRecord) -> str:
-    """What a reader must know to compare two rows, in a few words."""
-    config = run.config
-    if config.scripted:
-        return ""
-    words = ["greedy" if config.temperature == 0 else f"temperature {config.temperature:g}"]
-    if config.samples > 1:
-        words.append(f"{config.samples} samples a problem")
-    return ", ".join(words)
+def _overall(
+    entries: Sequence[Entry], identities: Sequence[_Identity], columns: Sequence[int]
+) -> tuple[Overall, ...]:
+    found: dict[tuple[str, ...], dict[int, int]] = {}
+    for place, (entry, identity) in enumerate(zip(entries, identities, strict=True)):
+        if identity is not None and entry.test in columns:
+            # Of two runs that are alike in all of this the better stands first.
+            found.setdefault(identity, {}).setdefault(entry.test, place)
+    rows = []
+    for (name, method, rung, _), by_test in found.items():
+        places = tuple(by_test.get(column) for column in columns)
+        values = [_whole_value(entries, place) for place in places]
+        known = [value for value in values if value is not None]
+        mean = math.fsum(known) / len(values) if len(known) == len(values) else None
+        rows.append(Overall(name, MODEL, method, rung, places, mean))
+
+    def best_first(row: Overall) -> tuple[float, str, str, str]:
+        value = math.inf if row.mean is None else -row.mean
+        return (value, row.name, row.method, row.rung)
+
+    return tuple(sorted(rows, key=best_first))
 
 
-def _settings(run: RunRecord) -> tuple[tuple[str, str], ...]:
-    config, metrics = run.config, run.metrics
-    rows = [
-        ("engine", config.engine),
-        ("samples a problem", str(config.samples)),
-        ("temperature, top-p", f"{config.temperature:g}, {config.top_p:g}"),
-        ("token limit", f"{config.max_tokens:,}"),
-        ("seed", str(config.seed)),
-        ("prompt tokens", f"{metrics.tokens.prompt:,}"),
-        ("reply tokens", f"{metrics.tokens.completion:,}"),
-        ("time", f"{metrics.seconds.wall:,.1f} s"),
-        ("benchgen", config.benchgen_version),
-    ]
-    if not config.scripted:
-        rows += [(str(name), _brief(value)) for name, value in config.settings.items()]
-    return tuple(rows)
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_brief(part)}" for name, part in value.items())
-    return display_name(str(value))
-
-
-def display_name(name: str) -> str:
-    """The name without the folders of the machine on which a local model lies."""
-    return os.path.basename(name.rstrip("/")) if os.path.isabs(name) else name
-
-
-def report_address(report: Path | None, out: Path) -> str | None:
-    """The report's address relative to ``out``, None where it lies too far away.
-
-    A page that is moved together with its runs keeps its links; one whose runs
-    lie elsewhere on the disk names no folder of the machine.
-    """
-    if report is None:
+def _whole_value(entries: Sequence[Entry], place: int | None) -> float | None:
+    if place is None or entries[place].partial or entries[place].accuracy is None:
         return None
-    target, folder = report.resolve(), out.resolve()
-    shared = os.path.commonpath((target, folder))
-    address = Path(os.path.relpath(target, folder))
-    if shared == folder.anchor or address.parts.count("..") > CLIMB:
+    accuracy = entries[place].accuracy
+    return None if accuracy is None else accuracy.value
+
+
+def _gaps(
+    tests: Sequence[Test], entries: Sequence[Entry], identities: Sequence[_Identity]
+) -> tuple[FreshGap, ...]:
+    first: dict[tuple[int, tuple[str, ...]], int] = {}
+    for place, (entry, identity) in enumerate(zip(entries, identities, strict=True)):
+        if identity is not None and not entry.partial:
+            first.setdefault((entry.test, identity), place)
+    found = []
+    for (test, identity), fresh in first.items():
+        public_test = tests[test].fresh_of
+        public = None if public_test is None else first.get((public_test, identity))
+        if public is None:
+            continue
+        shares = _share(entries[public]), _share(entries[fresh])
+        if shares[0] is None or shares[1] is None:
+            continue
+        between = gap(shares[0], shares[1])
+        found.append(
+            FreshGap(public, fresh, between.gap, between.low, between.high, between.flagged)
+        )
+    return tuple(sorted(found, key=lambda g: (-g.gap, g.public, g.fresh)))
+
+
+def _share(entry: Entry) -> Share | None:
+    figure = entry.accuracy
+    if figure is None or figure.low is None or figure.high is None:
         return None
-    return address.as_posix()
+    return Share(figure.value, figure.low, figure.high)
+
+
+def _key(*parts: str) -> str:
+    """The words of all parts but the last, and eight digits of a digest of all of them."""
+    words = re.sub(r"[^a-z0-9_]+", "-", "-".join(parts[:-1]).lower()).strip("-")
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
+    return f"{words or 'test'}-{digest}"

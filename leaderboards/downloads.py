@@ -2,11 +2,11 @@
 
 Conventions
 -----------
-* JSON: ``schema_version`` (1), ``title``, ``benchgen_version`` and ``groups``, with the
-  fields of ``board.Group`` and ``board.Entry``; shares are in [0, 1].
+* JSON: ``schema_version`` (2), ``title``, ``benchgen_version``, and the fields of
+  ``board.Board``; shares are in [0, 1].
 * CSV: one line a row of the board. A spreadsheet takes a cell that begins with
   ``=``, ``+``, ``-``, ``@``, a tab or a line end for a formula: text that does so gets an
-  apostrophe before it. Figures are plain numbers.
+  apostrophe before it, headings too. Figures are plain numbers.
 """
 
 from __future__ import annotations
@@ -16,67 +16,90 @@ import dataclasses
 import io
 from typing import Any
 
-from leaderboards.board import Board, Entry, Group
+from leaderboards.board import Board, Entry, Figure, Test
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BEFORE = (
-    "suite", "split", "modality", "data", "name", "kind", "rank", "problems",
-    "accuracy", "low", "high",
+    "suite", "suite_version", "split", "modality", "data", "fresh", "name", "kind", "method",
+    "rung", "rank", "tied", "partial", "problems", "accuracy", "low", "high",
 )  # fmt: skip
-AFTER = ("all_twins", "unparsed", "truncated", "error", "tokens_per_reply")
+AFTER = ("all_twins", "unparsed", "truncated", "error", "record")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+Cell = str | int | float | bool | None
 
 
 def board_record(board: Board, version: str) -> dict[str, Any]:
     """The board as a JSON object."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "title": board.title,
         "benchgen_version": version,
-        "groups": [dataclasses.asdict(group) for group in board.groups],
+        **dataclasses.asdict(board),
     }
 
 
 def board_csv(board: Board) -> str:
-    """The board as CSV, categories as columns."""
-    categories = list(dict.fromkeys(c for g in board.groups for c in g.chance_by_category))
+    """The board as CSV: categories, levels and quantities as columns."""
+    categories = dict.fromkeys(c for test in board.tests for c in test.categories)
+    levels = dict.fromkeys(level for test in board.tests for level in test.levels)
+    quantities = dict.fromkeys(q for entry in board.entries for q in entry.quantities)
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(_safe(cell) for cell in [*BEFORE, *categories, *AFTER])
-    for group in board.groups:
-        for entry in group.entries:
-            writer.writerow(_safe(cell) for cell in _cells(group, entry, categories))
+    heads = [*BEFORE, *categories, *(f"level {level}" for level in levels), *AFTER, *quantities]
+    writer.writerow(_safe(head) for head in heads)
+    for entry in board.entries:
+        cells = [
+            *_before(board.tests[entry.test], entry),
+            *(_value(entry.categories.get(name)) for name in categories),
+            *(_value(entry.levels.get(name)) for name in levels),
+            *_after(entry),
+            *(entry.quantities.get(name) for name in quantities),
+        ]
+        writer.writerow(map(_safe, cells))
     return target.getvalue()
 
 
-def _cells(group: Group, entry: Entry, categories: list[str]) -> list[str | float | None]:
+def _before(test: Test, entry: Entry) -> list[Cell]:
     accuracy = entry.accuracy
-    outcomes = entry.outcomes or {}
-    figures = [entry.categories.get(category) for category in categories]
     return [
-        group.suite,
-        group.split,
-        group.modality,
-        group.digest,
+        test.suite,
+        test.suite_version,
+        test.split,
+        test.modality,
+        test.data,
+        test.fresh_of is not None,
         entry.name,
         entry.kind,
+        entry.method,
+        entry.rung,
         entry.rank,
+        entry.tied,
+        entry.partial,
         entry.problems,
         None if accuracy is None else accuracy.value,
         None if accuracy is None else accuracy.low,
         None if accuracy is None else accuracy.high,
-        *(None if figure is None else figure.value for figure in figures),
-        None if entry.twins is None else entry.twins.value,
-        outcomes.get("unparsed"),
-        outcomes.get("truncated"),
-        outcomes.get("error"),
-        entry.tokens,
     ]
 
 
-def _safe(cell: str | float | None) -> str:
+def _after(entry: Entry) -> list[Cell]:
+    outcomes = entry.outcomes or {}
+    return [
+        _value(entry.twins),
+        outcomes.get("unparsed"),
+        outcomes.get("truncated"),
+        outcomes.get("error"),
+        entry.record,
+    ]
+
+
+def _value(figure: Figure | None) -> float | None:
+    return None if figure is None else figure.value
+
+
+def _safe(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
         return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
-    return repr(cell)
+    return str(cell).lower() if isinstance(cell, bool) else repr(cell)

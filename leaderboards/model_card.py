@@ -7,7 +7,7 @@ Conventions
   datasets are there if they were given.
 * Accuracies are in percent.
 * Names, paths and settings are untrusted: in the text each stands in a code span of its own
-  (``code``), in which neither HTML nor Markdown means anything, and never in a table, where a bar
+  (``markdown.code``), in which neither HTML nor Markdown means anything, and never in a table, where a bar
   would end it. Of paths only the last part is shown.
 """
 
@@ -23,6 +23,7 @@ from benchgen.errors import InputError
 from benchgen.problem import Outcome
 from evaluators.run_directory import RunRecord
 from leaderboards.hub import check_repos
+from leaderboards.markdown import code
 from leaderboards.trained import Stage, Trained
 
 EMBEDDED = {"smollm2": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0")}
@@ -83,14 +84,6 @@ def base_on_hub(base: str) -> str | None:
     except InputError:
         return None
     return base
-
-
-def code(text: object) -> str:
-    """Untrusted words as a code span: its fence is longer than any run of backticks in them."""
-    words = "".join(c if c.isprintable() else "\ufffd" for c in str(text)).strip() or " "
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", words)), default=0))
-    edge = " " if words.startswith("`") or words.endswith("`") else ""
-    return f"{fence}{edge}{words}{edge}{fence}"
 
 
 def _front_matter(

@@ -1,39 +1,79 @@
-"""The runs that a board is made of, read from their directories.
+"""The records that a board is made of: of run directories, or read from their files.
 
-Nothing of ``evaluators`` but ``run_directory`` is imported here or elsewhere in
-this package: a board is made of what runs left behind, never by running.
+Of ``evaluators`` this package knows what runs leave behind, and the paired test; a board is
+never made by running.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchgen.errors import InputError
-from evaluators.run_directory import RunRecord, read_run
+from evaluators.run_directory import read_run
+from leaderboards.record import (
+    Record,
+    check_record,
+    read_record,
+    record_json,
+    record_key,
+    record_of,
+)
 
 PERFECT = "scripted:gold"
 RANDOM = "scripted:random"
 
 
-def read_runs(folders: Iterable[Path | str]) -> tuple[RunRecord, ...]:
-    """The runs, in the order of their folders.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A record, its JSON and where it was found. ``report`` is the page of its samples, or None."""
+
+    place: str
+    key: str
+    record: Record
+    text: str
+    report: Path | None
+
+
+def read_sources(places: Iterable[Path | str]) -> tuple[Source, ...]:
+    """The records of run directories and of records' files, in their order.
 
     Raises
     ------
     InputError
-        No folder is given, one is given twice, or one is not the directory of a
-        run that ended; the message names the folder.
+        Nothing is given; something is neither a record nor the directory of a run that
+        ended, or holds no samples; or two are the same run. The line names the place.
     """
-    runs: dict[Path, RunRecord] = {}
-    for folder in folders:
-        place = Path(folder).resolve()
-        if place in runs:
-            raise InputError(f"{folder} is given twice")
-        run = read_run(Path(folder))
-        if run.metrics.overall.samples == 0:
-            raise InputError(f"{folder} holds no samples")
-        runs[place] = run
-    if not runs:
-        raise InputError("a board needs at least one run directory")
-    return tuple(runs.values())
+    found: dict[str, Source] = {}
+    for place in places:
+        source = read_source(Path(place))
+        if source.key in found:
+            raise InputError(f"{place} is the run {found[source.key].place}, given twice")
+        found[source.key] = source
+    if not found:
+        raise InputError("a board needs at least one run")
+    return tuple(found.values())
+
+
+def read_source(place: Path) -> Source:
+    """The record of one run directory, or in one file.
+
+    Raises
+    ------
+    InputError
+        As ``read_sources``.
+    """
+    if place.is_file():
+        return _source(place, read_record(place), None)
+    run = read_run(place)
+    if run.metrics.overall.samples == 0:
+        raise InputError(f"{place} holds no samples")
+    record = record_of(run)
+    check_record(record, str(place))
+    return _source(place, record, run.report)
+
+
+def _source(place: Path, record: Record, report: Path | None) -> Source:
+    text = record_json(record)
+    return Source(str(place), record_key(record, text), record, text, report)

@@ -88,6 +88,8 @@ def made_up(name: str, **fields: Any) -> tuple[Suite, Problem]:
         return name
 
     suite = Suite(
+        about="",
+        reading="",
         name=SUITE, title=name, version=name, licence="none", modalities=("text",),
         notations=("plain",), render_text=text, render_images=lambda identity: (),
         fingerprint=dict, prove="none:none",

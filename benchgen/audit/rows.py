@@ -28,8 +28,9 @@ from benchgen.audit.run import ITEMS, TWIN_ITEMS, Progress, audit_tasks
 from benchgen.audit.sample import Sample, collect
 from benchgen.audit.twin_proof import TwinProof, count_letters, prove_twins
 from benchgen.columns import PROBLEM_COLUMNS, problem_from_row
-from benchgen.dataset import read_rows
+from benchgen.dataset import read_manifest, read_rows
 from benchgen.errors import InputError
+from benchgen.manifest import MANIFEST
 from benchgen.problem import Problem
 from benchgen.seeding import SPLITS
 from benchgen.suite import find_suite, suite_names
@@ -81,7 +82,7 @@ def audit_dataset(
         **make_report(results),
     }
     if not items or any(_is_outside(task) for task, _, _ in cells):
-        return {"dataset": str(path), "seed": seed, **found}
+        return {**_dataset(Path(path)), "seed": seed, **found}
     drawn = audit_tasks(
         sorted({task for task, _, _ in cells}),
         sorted({level for _, level, _ in cells if level}),
@@ -96,7 +97,13 @@ def audit_dataset(
         progress=progress,
     )
     passed = bool(drawn["passed"] and found["passed"])
-    return {"dataset": str(path), **drawn, "passed": passed, "rows": found}
+    return {**_dataset(Path(path)), **drawn, "passed": passed, "rows": found}
+
+
+def _dataset(path: Path) -> dict[str, str | None]:
+    """Which dataset it is: its folder's name, and its digest where it has a manifest."""
+    digest = read_manifest(path).digest if (path / MANIFEST).is_file() else None
+    return {"dataset": path.resolve().name, "digest": digest}
 
 
 def _read_cells(path: Path) -> dict[tuple[str, int, str], _Rows]:

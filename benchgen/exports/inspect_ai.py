@@ -15,7 +15,7 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import Template
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from benchgen.export import Source, data_uri, parquet, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ENTRY = "eval.yaml"
 METADATA = ("id", "task", "category", "level")
 
 _OPEN, _CLOSE = r"\\boxed\{\s{0,4}(?:\\text\{)?\(?", r"\)?\s{0,4}\}{1,2}"
@@ -36,11 +37,14 @@ BOXED_LETTER = (
 """What the reply has to match; the group is the letter. The prompt's own example is none."""
 
 _EVAL = Template("""\
-name: $quoted_name
-description: $quoted_description
+name: $name
+description: $description
 evaluation_framework: inspect-ai
 tasks:
-  - id: $quoted_name
+""")
+
+_TASK = Template("""\
+  - id: $name
     config: $modality
     split: test
     field_spec:
@@ -86,30 +90,56 @@ def files(source: Source) -> Mapping[str, bytes]:
     InputError
         A picture is neither PNG nor JPEG.
     """
-    path = f"{source.modality}/test-00000-of-00001.parquet"
-    seen = "pictures" if source.modality == "image" else "text"
-    suites = ", ".join(sorted({item.problem.suite for item in source.items}))
-    description = f"{len(source.items)} multiple-choice problems of {suites} as {seen}."
+    lean = lean_files([source], source.name, describe(source))
     values = {
         "name": source.name,
-        "quoted_name": quoted(source.name),
-        "description": description,
-        "quoted_description": quoted(description),
+        "description": describe(source),
         "modality": source.modality,
-        "path": path,
-        "metadata": ", ".join(METADATA),
-        "image": "      input_image: image\n" if source.modality == "image" else "",
-        "pattern": BOXED_LETTER,
+        "path": lean_path(source),
         "licence": f"license: {quoted(source.licence.lower())}\n" if source.licence else "",
         "benchgen": __version__,
         "digest": source.digest,
         "version": source.version,
     }
-    return {
-        path: parquet(_table(source)),
-        "README.md": _README.substitute(values).encode(),
-        "eval.yaml": _EVAL.substitute(values).encode(),
-    }
+    evaluation = lean.pop(ENTRY)
+    return {**lean, "README.md": _README.substitute(values).encode(), ENTRY: evaluation}
+
+
+def lean_files(sources: Sequence[Source], name: str, description: str) -> dict[str, bytes]:
+    """What Inspect needs of a repository: a Parquet file for each source, one a modality, and
+    ``eval.yaml``, in which each is a task of its own. A README has to declare the files as
+    configurations (``lean_path``).
+
+    Raises
+    ------
+    InputError
+        A picture is neither PNG nor JPEG.
+    """
+    words = {"name": quoted(name), "description": quoted(description)}
+    tasks = [
+        _TASK.substitute(
+            name=quoted(source.name),
+            modality=source.modality,
+            metadata=", ".join(METADATA),
+            image="      input_image: image\n" if source.modality == "image" else "",
+            pattern=BOXED_LETTER,
+        )
+        for source in sources
+    ]
+    tables = {lean_path(source): parquet(_table(source)) for source in sources}
+    return {**tables, ENTRY: (_EVAL.substitute(words) + "".join(tasks)).encode()}
+
+
+def lean_path(source: Source) -> str:
+    """Where a source's Parquet file lies in the repository."""
+    return f"{source.modality}/test-00000-of-00001.parquet"
+
+
+def describe(source: Source) -> str:
+    """The problems in a sentence."""
+    seen = "pictures" if source.modality == "image" else "text"
+    suites = ", ".join(sorted({item.problem.suite for item in source.items}))
+    return f"{len(source.items)} multiple-choice problems of {suites} as {seen}."
 
 
 def _table(source: Source) -> pa.Table:

@@ -45,6 +45,10 @@ SUITE = Suite(
     title="Sheet music",
     version="1",
     licence="Apache-2.0",
+    about="Scores of one voice, as ABC text and as engraved pictures, and questions whose answers "
+    "follow from reading them: intervals, chords, scales and keys, and rhythm.",
+    reading="Two scores have one reading where they differ by octaves, by the clef (in which text "
+    "sounds the same), by distractor notes, or by how the question and its options are put.",
     modalities=("text", "image"),
     notations=("abc",),
     render_text=render_text,

@@ -18,10 +18,10 @@ from benchgen.cli import run
 from benchgen.errors import InputError
 from benchgen.problem import Outcome
 from evaluators.configuration import Data, RunConfig
-from evaluators.harness import _write
 from evaluators.harness_samples import Task, choices_of, read_logged, task_digest
 from evaluators.journal import Sample, read_samples
 from evaluators.run_directory import RunRecord, read_run
+from evaluators.run_writing import write_run
 
 HERE = Path(__file__).parent
 SUMS = [(f"What is {n} and {n + 2}?", str(2 * n + 2)) for n in range(8)]
@@ -368,9 +368,9 @@ def test_the_board_shows_outside_tasks_beside_our_own(
     capsys.readouterr()
     runs = [str(ours), *(str(chat.path) for chat in chats)]
     assert run(["board", *runs, "--out", str(tmp_path / "page"), "--json"]) == 0
-    groups = {group["suite"]: group for group in json.loads(capsys.readouterr().out)["groups"]}
-    assert set(groups) == {"sheet_music", "lm_eval"}
-    rows = [row for row in groups["lm_eval"]["rows"] if row["name"] == "m"]
+    tests = {test["suite"]: test for test in json.loads(capsys.readouterr().out)["tests"]}
+    assert set(tests) == {"sheet_music", "lm_eval"}
+    rows = [row for row in tests["lm_eval"]["rows"] if row["name"] == "m"]
     assert [row["accuracy"] for row in rows] == [6 / 8, 3 / 8]
 
 
@@ -440,6 +440,6 @@ def test_a_finished_run_is_not_lost_when_its_folder_has_been_taken(tmp_path: Pat
     folder.mkdir()
     (folder / "taken").touch()
     with pytest.raises(InputError, match="the run lies in "):
-        _write(folder, config, [])
+        write_run(folder, config, [], [])
     (kept,) = tmp_path.glob("run.*.tmp")
     assert (kept / "config.toml").is_file() and (kept / "metrics.json").is_file()

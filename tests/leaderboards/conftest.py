@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchgen.problem import Outcome
+from evaluators.configuration import PLAIN, Prompting
 from evaluators.journal import Journal, Sample
 from evaluators.metrics import compute_metrics
 from evaluators.run_directory import Data, RunConfig, write_config, write_metrics
@@ -47,6 +48,11 @@ def make_run(
     samples: int = 1,
     tokens: int = 120,
     suite: str = "sheet_music",
+    version: str = "1",
+    recipe: str = "",
+    max_tokens: int = 512,
+    prompting: Prompting = PLAIN,
+    categories: int = 0,
     report: bool = True,
     settings: dict[str, object] | None = None,
     seed: int = 0,
@@ -56,13 +62,14 @@ def make_run(
     asked = problems if asked is None else asked
     config = RunConfig(
         model=model, model_source=model, engine=engine, modality=modality, samples=samples,
-        temperature=temperature, top_p=1.0, max_tokens=512, seed=seed,
+        temperature=temperature, top_p=1.0, max_tokens=max_tokens, seed=seed,
         limit=0 if asked == problems else asked,
-        data=Data(f"data/{digest}", digest, suite, "1", "test", problems),
-        settings=settings or {}, benchgen_version="0.1.0",
+        data=Data(f"data/{digest}", digest, suite, version, "test", problems, recipe),
+        settings=settings or {}, benchgen_version="0.1.0", prompting=prompting, code="c0de",
     )  # fmt: skip
     rng = random.Random(f"{model} {modality} {seed}")
-    names = list(TASKS)
+    tasks = {f"task_{i:02d}": f"category_{i:02d}" for i in range(categories)} or TASKS
+    names = list(tasks)
     drawn: list[Sample] = []
     for place in range(asked):
         item = place // options if twins else place
@@ -80,7 +87,7 @@ def make_run(
             drawn.append(
                 Sample(
                     problem=f"item-{place:05d}", epoch=epoch, prompt_digest="p",
-                    sampling_digest="s", task=f"{suite}/{task}", category=TASKS[task],
+                    sampling_digest="s", task=f"{suite}/{task}", category=tasks[task],
                     level=level, twin_group=f"g{item}", cluster=f"g{item}", options=options,
                     target="A",
                     seed=place, reply="B", finish_reason="stop",

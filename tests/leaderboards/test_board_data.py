@@ -5,34 +5,45 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from leaderboards.board import make_board
-from leaderboards.record import board_csv, board_record
-from leaderboards.records import read_runs
+from leaderboards.downloads import board_csv, board_record
+from leaderboards.records import read_sources
 
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1+2", "@SUM(A1)", "\tx", "  =1+1", '"=1', "a,b"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_spreadsheet_runs_no_model_name(write_run, tmp_path: Path, name: str) -> None:
-    board = make_board(read_runs([write_run(tmp_path / "m", name)]), "t", tmp_path)
+    board = make_board(read_sources([write_run(tmp_path / "m", name)]), "t")
     rows = list(csv.DictReader(board_csv(board).splitlines()))
     cell = next(row["name"] for row in rows if row["kind"] == "model")
     assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t"))
     assert cell.removeprefix("'") == name
 
 
+def test_a_spreadsheet_runs_no_category(write_run, tmp_path: Path) -> None:
+    (source,) = read_sources([write_run(tmp_path / "m", "m", suite="=1+1")])
+    heads = board_csv(make_board([source], "t")).splitlines()[0].split(",")
+    cells = [cell for row in csv.reader(board_csv(make_board([source], "t")).splitlines())
+             for cell in row]  # fmt: skip
+    assert not [cell for cell in [*heads, *cells] if cell.startswith("=")]
+
+
 def test_csv_and_json_hold_the_same_figures(write_run, tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", "one", skill=0.6), write_run(tmp_path / "b", "two")]
-    board = make_board(read_runs(runs), "t", tmp_path)
-    record = json.loads(json.dumps(board_record(board, "0")))
+    board = make_board(read_sources(runs), "t")
+    record: dict[str, Any] = json.loads(json.dumps(board_record(board, "0"), allow_nan=False))
     rows = list(csv.DictReader(board_csv(board).splitlines()))
-    entries = record["groups"][0]["entries"]
+    entries = record["entries"]
     assert [row["name"] for row in rows] == [entry["name"] for entry in entries]
     for row, entry in zip(rows, entries, strict=True):
         assert float(row["accuracy"]) == entry["accuracy"]["value"]
         assert float(row["chord"]) == entry["categories"]["chord"]["value"]
+        assert float(row["level 2"]) == entry["levels"]["2"]["value"]
+        assert row["tied"] == ("true" if entry["tied"] else "false")
     chance = next(row for row in rows if row["kind"] == "chance")
-    assert chance["low"] == chance["tokens_per_reply"] == chance["rank"] == ""
+    assert chance["low"] == chance["tokens per reply"] == chance["rank"] == ""

@@ -1,4 +1,4 @@
-"""A board takes the directories of finished runs and nothing else."""
+"""A board takes the directories of finished runs, and records, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchgen.errors import InputError
-from leaderboards.records import read_runs
+from leaderboards.records import read_sources
 
 
 def test_runs_come_in_the_order_given(write_run, tmp_path: Path) -> None:
     first, second = write_run(tmp_path / "z", "one"), write_run(tmp_path / "a", "two")
-    assert [run.config.model for run in read_runs([first, second])] == ["one", "two"]
+    assert [s.record.config.model for s in read_sources([first, second])] == ["one", "two"]
 
 
 def test_a_folder_that_is_no_run_is_named(write_run, tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_folder_that_is_no_run_is_named(write_run, tmp_path: Path) -> None:
     empty = tmp_path / "no-run-here"
     empty.mkdir()
     with pytest.raises(InputError, match="no-run-here") as caught:
-        read_runs([good, empty])
+        read_sources([good, empty])
     assert "\n" not in str(caught.value)
 
 
@@ -28,7 +28,7 @@ def test_a_run_without_metrics_is_not_finished(write_run, tmp_path: Path) -> Non
     run = write_run(tmp_path / "broken-off")
     (run / "metrics.json").unlink()
     with pytest.raises(InputError, match=r"broken-off.*metrics\.json"):
-        read_runs([run])
+        read_sources([run])
 
 
 def test_torn_metrics_are_refused(write_run, tmp_path: Path) -> None:
@@ -36,16 +36,16 @@ def test_torn_metrics_are_refused(write_run, tmp_path: Path) -> None:
     whole = (run / "metrics.json").read_text("utf-8")
     (run / "metrics.json").write_text(whole[: len(whole) // 2], "utf-8")
     with pytest.raises(InputError, match="torn"):
-        read_runs([run])
+        read_sources([run])
 
 
 def test_a_run_given_twice_under_two_names_is_refused(write_run, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (tmp_path / "link").symlink_to(run)
-    with pytest.raises(InputError, match="link is given twice"):
-        read_runs([run, tmp_path / "link"])
+    with pytest.raises(InputError, match="link is the run .* given twice"):
+        read_sources([run, tmp_path / "link"])
 
 
 def test_no_runs_make_no_board() -> None:
     with pytest.raises(InputError, match="at least one"):
-        read_runs([])
+        read_sources([])

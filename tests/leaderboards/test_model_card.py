@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard, constants
 from markdown_it import MarkdownIt
 
 from benchgen.errors import InputError
-from leaderboards.model_card import code
+from leaderboards.markdown import code
 from leaderboards.publish import publish_model
 
 WriteRun = Callable[..., Path]
