@@ -6,7 +6,7 @@ Conventions
 * First paint is the browser's own first contentful paint of ``index.html``, opened from
   disk, and ``rows`` the time until the rows are drawn, each in the view of scores and in
   that of categories. A sort is the time from the click on a heading until its frame is
-  drawn, in the view of categories.
+  drawn, in the view of categories once it has come to rest.
 * Each figure is the median of ``ROUNDS``, in milliseconds, each round in a page of its own.
 
 Run ``python benchmarks/board.py`` (``--models``, ``--categories``, ``--keep FOLDER``).
@@ -23,10 +23,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import sync_playwright
+
 from leaderboards.page import board_html
 
 SEED = 1
 ROUNDS = 5
+REST = 500
 LEVELS = 4
 PROBLEMS = 2400
 HOSTILE = (
@@ -136,8 +139,6 @@ def _entry(
 
 def measure(page: Path) -> dict[str, Any]:
     """The medians for the page, as the browser tells them."""
-    from playwright.sync_api import sync_playwright
-
     binary = shutil.which("chromium") or shutil.which("chromium-browser")
     found: dict[str, list[float]] = {}
     with sync_playwright() as playwright:
@@ -152,6 +153,7 @@ def measure(page: Path) -> dict[str, Any]:
                     f"{view}_rows": tab.evaluate("window.rowsDrawn"),
                 }
                 if view == "categories":
+                    tab.wait_for_timeout(REST)
                     figures["sort"] = tab.evaluate(SORT, [3 + place])
                 for name, figure in figures.items():
                     found.setdefault(name, []).append(figure)

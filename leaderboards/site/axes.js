@@ -33,13 +33,13 @@ const makeScale = (values, share, start, end, count) => {
   const at = (value) => value > 0
     ? start + gap + ((end - start - gap) * (Math.log10(value) - first)) / (last - first)
     : start + gap / 3;
-  const ticks = [];
-  for (let power = Math.floor(first); power <= last; power += 1) {
-    for (const step of last - first > 2.5 ? [1] : [1, 2, 5]) {
-      const tick = step * 10 ** power;
-      if (Math.log10(tick) >= first && Math.log10(tick) <= last) ticks.push(tick);
-    }
-  }
+  const ticksAt = (steps) => {
+    const powers = Array.from({ length: Math.ceil(last - first) + 2 }, (_, place) => Math.floor(first) + place);
+    return powers.flatMap((power) => steps.map((step) => step * 10 ** power))
+      .filter((tick) => Math.log10(tick) >= first && Math.log10(tick) <= last);
+  };
+  const fine = ticksAt([1, 2, 5]);
+  const ticks = fine.length > count ? ticksAt([1]) : fine;
   return { at, ticks: gap ? [0, ...ticks] : ticks, log };
 };
 

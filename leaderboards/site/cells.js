@@ -21,10 +21,16 @@ const samplesOf = (entry, slice, name) => {
 // A figure's number, which leads to its samples where there are any.
 const figureText = (text, entry, slice = "", name = "") => {
   const address = samplesOf(entry, slice, name);
-  return address === null ? document.createTextNode(text) : link(text, address);
+  return address === null ? make("span", "", text) : link(text, address);
 };
 
 const none = () => make("span", "faint", "\u2013");
+
+// A cell without a figure, which a phone's card leaves out.
+const leaveEmpty = (cell) => {
+  cell.classList.add("empty");
+  cell.append(none());
+};
 
 const mark = (share, kind = "") => {
   const node = make("span", `mark${kind}`);
@@ -102,7 +108,10 @@ const nameCell = (cell, row, opener) => {
     : [row.method, row.rung];
   const line = make("p", "sub");
   line.append(...tags(row));
-  for (const note of notes.filter(Boolean)) line.append(make("bdi", "note", note));
+  notes.filter(Boolean).forEach((note, place) => {
+    if (place > 0) line.append(" \u00b7 ");
+    line.append(make("bdi", "", note));
+  });
   if (line.firstChild) cell.append(line);
 };
 
@@ -131,7 +140,7 @@ const levelsCell = (cell, { entry }) => {
   const named = Object.keys(test.levels).map((name) => [name, own(entry.levels, name)])
     .filter(([, figure]) => figure !== null);
   if (named.length === 0) {
-    cell.append(none());
+    leaveEmpty(cell);
     return;
   }
   const words = named.map(([name, figure]) => `${levelPhrase(name)} ${percent(figure.value)} %`);
@@ -159,8 +168,6 @@ const heatCell = (cell, figure, chance, content) => {
   const share = chance < 1 ? (figure.value - chance) / (1 - chance) : 0;
   cell.classList.add(`s${Math.round(10 * Math.min(1, Math.max(0, share)))}`);
   if (figure.low !== null && figure.low <= chance && chance <= figure.high) cell.classList.add("even");
-  const hint = said(figure);
-  if (content.nodeType === Node.ELEMENT_NODE) content.title = hint;
-  else cell.title = hint;
+  content.title = said(figure);
   cell.append(content);
 };

@@ -6,7 +6,7 @@ const PLAIN = /^(?:\.\.\/){0,3}[\w.~%+@=,-]+(?:\/[\w.~%+@=,-]+)*$/;
 const DOTS = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 const relative = (address) =>
   typeof address === "string" && PLAIN.test(address) &&
-  !DOTS.test(address.replace(/^(?:\.\.\/)+/, "")) ? address : null;
+  !DOTS.test(address.replace(/^(?:\.\.\/){1,3}/, "")) ? address : null;
 
 for (const entry of board.entries) {
   entry.samples = relative(entry.samples);
@@ -29,3 +29,14 @@ const rowOf = (entry, place) => ({
   key: entry.key, place, entry, name: entry.name, method: entry.method, rung: entry.rung,
   baseline: isBaseline(entry),
 });
+
+// A short name for a chart: what follows the organisation, and as much of method and rung as
+// tells it from the `rows` of the same name.
+const LABEL = 26;
+const shortName = (row, rows) => {
+  const cut = row.baseline ? row.name : row.name.slice(row.name.lastIndexOf("/") + 1);
+  const same = rows.filter((other) => other.name === row.name);
+  const differ = (part) => new Set(same.map((other) => other[part])).size > 1;
+  const text = cut.length > LABEL ? `${cut.slice(0, LABEL - 1)}\u2026` : cut;
+  return [text, differ("method") && row.method, differ("rung") && row.rung].filter(Boolean).join(", ");
+};

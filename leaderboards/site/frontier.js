@@ -14,6 +14,7 @@ const measuresOf = (entries) => {
   return found.filter((measure) => entries.some((entry) => entry.outcomes && measure.of(entry)));
 };
 
+const CROWD = 40;
 const FIRST_CHOICE = ["quantity:cost per problem", "quantity:tokens per reply"];
 
 // From the best x to the worst, those with a better y than all before them.
@@ -133,13 +134,14 @@ const makeFrontier = (test, { go, addressOf }) => {
         lead.addEventListener(event, () => { readout.textContent = visible(name); });
       }
     }
-    // Names where there is room, those on the frontier first.
-    for (const dot of [...front, ...rest]) {
+    // Names where there is room, above the step line: those on the frontier, and then the rest
+    // unless they are too many.
+    const shown = dots.map((dot) => dot.row);
+    for (const dot of dots.length > CROWD ? front : [...front, ...rest]) {
       const [cx, cy] = [scaleX.at(dot.x.value), scaleY.at(dot.y.value)];
-      const full = dot.row.baseline ? dot.row.name : dot.row.name.slice(dot.row.name.lastIndexOf("/") + 1);
-      const short = full.length > 26 ? `${full.slice(0, 25)}\u2026` : full;
+      const short = shortName(dot.row, shown);
       const size = 6.4 * short.length + 4;
-      const spots = [[9, 4, "start"], [-9, 4, "end"], [9, -9, "start"], [-9, -9, "end"], [9, 17, "start"], [-9, 17, "end"]];
+      const spots = [[7, -8, "start"], [-7, -8, "end"], [7, 17, "start"], [-7, 17, "end"]];
       for (const [dx, dy, anchor] of spots) {
         const from = anchor === "start" ? cx + dx : cx + dx - size;
         const box = [from, cy + dy - 11, from + size, cy + dy + 3];

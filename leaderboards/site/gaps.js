@@ -20,7 +20,7 @@ const makeGaps = (acts) => {
       text.append(figureText(`${percent(of(row).accuracy.value)}\u00a0%`, of(row)));
       return text;
     });
-  const columns = [NAME];
+  const columns = [{ ...NAME, kind: "who stay first" }];
   if (several) {
     columns.push({
       key: "test", heading: "Test", kind: "text", least: "150px", flex: 1,

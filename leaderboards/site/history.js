@@ -32,7 +32,7 @@ const makeHistory = (test, acts) => {
     const alone = tests.filter((other) => board.tests[other].suite_version === version).length === 1;
     return alone ? version : `${version} (${digestBrief(board.tests[index])})`;
   });
-  const columns = [{ ...NARROW_NAME, flex: 1.5 }];
+  const columns = [{ ...NARROW_NAME, kind: "who stay first", flex: 1.5 }];
   tests.forEach((index, place) => {
     const { chance, key } = board.tests[index];
     columns.push(heat(`test:${key}`, `Version ${labels[place]}`, `chance ${percent(chance)} %`,
@@ -49,7 +49,7 @@ const makeHistory = (test, acts) => {
   const chart = make("div", "chart");
   const readout = make("p", "readout");
   node.append(legend([
-    ["k-line", "a model, with 95 % intervals"], ["k-chance", "chance"],
+    ["k-line", "a model, with 95 % intervals"], ["k-chance flat", "chance"],
   ]), chart, readout, table.node);
 
   let wanted = () => true;
@@ -57,7 +57,7 @@ const makeHistory = (test, acts) => {
     const shown = rows.filter(wanted);
     const width = Math.max(300, chart.clientWidth || 900);
     const height = Math.round(Math.min(440, Math.max(320, width * 0.42)));
-    const names = width > 640 ? 190 : 20;
+    const names = width > 640 ? 250 : 20;
     const edges = { left: 50, right: names, top: 30, bottom: 48 };
     const { svg, add, vertical } = makeChart(`${suite}: accuracy by version`, width, height, edges);
     const figures = shown.flatMap((row) => row.entries).filter(Boolean).map((entry) => entry.accuracy);
@@ -77,7 +77,7 @@ const makeHistory = (test, acts) => {
       add("line", { class: "chance-line", x1: at(place) - 14, x2: at(place) + 14, y1: y, y2: y });
     });
     add("text", { class: "axis-name", x: width - edges.right, y: height - 6, "text-anchor": "end" }, "Version \u2192");
-    const taken = [];
+    const labelled = [];
     shown.forEach((row, order) => {
       const known = row.entries.map((entry, place) => ({ entry, place })).filter(({ entry }) => entry);
       // Beside each other, so that the intervals of one version do not hide each other.
@@ -102,13 +102,18 @@ const makeHistory = (test, acts) => {
       for (const event of ["pointerenter", "focus"]) {
         group.addEventListener(event, () => { readout.textContent = visible(name); });
       }
-      const [endX, endY] = spot(known.at(-1));
-      if (names < 100 || taken.some((y) => Math.abs(y - endY) < 14)) return;
-      taken.push(endY);
-      const short = row.name.slice(row.name.lastIndexOf("/") + 1);
-      const label = short.length > 24 ? `${short.slice(0, 23)}\u2026` : short;
-      group.append(draw("text", { class: "dot-name", x: endX + 10, y: endY + 4 }, label));
+      if (names > 100) labelled.push({ row, group, y: spot(known.at(-1))[1], place: known.at(-1).place });
     });
+    // Names beside the lines' ends, from top to bottom, none on another; where they are too
+    // many to stand beside their lines, there are none.
+    labelled.sort((a, b) => a.y - b.y);
+    const roomy = labelled.length * 15 < height - edges.top - edges.bottom;
+    let least = 0;
+    for (const { row, group, y, place } of roomy ? labelled : []) {
+      const middle = Math.max(y + 4, least);
+      least = middle + 15;
+      group.append(draw("text", { class: "dot-name", x: at(place) + 16, y: middle }, shortName(row, shown)));
+    }
     chart.replaceChildren(svg);
     readout.textContent = "Each line is one model with one method and rung; all figures are in the table.";
   };

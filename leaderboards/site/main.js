@@ -1,7 +1,7 @@
 // The page: what the hash asks for is settled against the board, built, and shown.
 const VIEWS = [
   { key: "overall", title: "Overall", wide: true, has: () => board.overall.length > 0,
-    build: (_, acts) => makeOverall(acts), legend: () => legend(MATRIX_LEGEND) },
+    build: (_, acts) => makeOverall(acts), legend: () => legend([OVERALL_LEGEND, ...MATRIX_LEGEND]) },
   { key: "scores", title: "Scores", has: () => true, build: makeScores, legend: scoresLegend },
   ...["categories", "tasks", "levels"].map((kind) => ({
     key: kind, title: heading(kind),
@@ -56,6 +56,7 @@ const startBoard = () => {
       page = view.build(test, { onSort: sortBy, onOpen: openRow, go, addressOf });
       const panel = view.legend ? [view.legend(test), page.node] : [page.node];
       at.view.replaceChildren(...panel);
+      choose(at.sort, page.columns.map((column) => [column.key, column.heading]), "");
     }
     showTest(test, view);
     const rows = settleRows();
@@ -132,7 +133,7 @@ const startBoard = () => {
     if (at.find.value !== asked.find) at.find.value = asked.find;
     field("sort", page.columns.length > 0);
     if (!rows.column) return;
-    choose(at.sort, page.columns.map((column) => [column.key, column.heading]), rows.column.key);
+    at.sort.value = rows.column.key;
     at.order.textContent = rows.order === ASCENDING ? "\u2191" : "\u2193";
     at.order.setAttribute("aria-label", `Order: ${rows.order}`);
   };

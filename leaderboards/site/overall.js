@@ -6,7 +6,7 @@ const makeOverall = (acts) => {
     entries: one.entries.map((entry) => (entry === null ? null : board.entries[entry])),
   }));
   const columns = [
-    { ...NARROW_NAME, flex: 1.5 },
+    { ...NARROW_NAME, kind: "who stay first", flex: 1.5 },
     {
       key: "mean", heading: "Mean, %", kind: "score", least: "150px", flex: 1,
       first: DESCENDING, value: (row) => row.mean, axis,
@@ -30,3 +30,5 @@ const makeOverall = (acts) => {
   });
   return makeTable({ label: "All tests", columns, rows, matrix: true, usual: "mean", ...acts, onOpen: null });
 };
+
+const OVERALL_LEGEND = ["k-bar", "mean of the tests, where all were asked"];

@@ -13,7 +13,7 @@ const axis = (texts = AXIS_TICKS) => {
 
 const numbers = (key, name, first, value, text) => ({
   key, heading: heading(name), kind: "num", least: "92px", first, labelled: true, value,
-  fill: (cell, row) => cell.append(value(row) === null ? none() : text(row)),
+  fill: (cell, row) => (value(row) === null ? leaveEmpty(cell) : cell.append(text(row))),
 });
 const outcomes = (name) => {
   const share = (row) => own(row.entry.outcomes, name);

@@ -3,8 +3,10 @@
 // Rows are CSS grids of columns of fixed width, so that none has to be measured for the others,
 // and those out of sight cost nothing (content-visibility). The roles are written out. Each row
 // stands in a group of its own together with its details. Sorting moves the groups that are there.
+// A table of more than TALL rows scrolls in its frame, under its headings.
 const ASCENDING = "ascending";
 const DESCENDING = "descending";
+const TALL = 20;
 
 const compare = (a, b) =>
   typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b;
@@ -13,11 +15,11 @@ const compare = (a, b) =>
 // fill(cell, row), and, where it can be sorted by, value(row) and the direction that a click begins with.
 // `matrix`: figures among which the arrow keys move; else a table, of cards on a phone.
 const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
-  const frame = make("div", "frame");
+  const frame = make("div", `frame${matrix ? "" : " of-cards"}${rows.length > TALL ? " tall" : ""}`);
   frame.setAttribute("role", "region");
   frame.setAttribute("aria-label", visible(label));
   frame.tabIndex = 0;
-  const table = make("div", matrix ? "table matrix" : "table cards");
+  const table = make("div", `table ${matrix ? "matrix" : "cards"}${onOpen ? "" : " still"}`);
   table.setAttribute("role", matrix ? "grid" : "table");
   table.setAttribute("aria-label", visible(label));
   const track = ({ least, flex }) => (flex ? `minmax(${least}, ${flex}fr)` : least);
@@ -102,7 +104,9 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
       return sign * compare(x, y) || a.place - b.place;
     });
     if (sorted.some((row, place) => row !== order[place])) {
-      table.append(...sorted.map((row) => groups.get(row)));
+      // Where a browser can, rows are moved as they are and not taken out and put in anew.
+      const move = table.moveBefore ?? table.insertBefore;
+      for (const row of sorted) move.call(table, groups.get(row), null);
       order = sorted;
     }
     for (const [name, cell] of heads) {

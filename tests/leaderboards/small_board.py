@@ -111,7 +111,7 @@ def small_board() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_key(test: int) -> str:
+def key_of(test: int) -> str:
     """The key of a test by its place."""
     version, modality, fresh = TESTS[test]
     return f"sheet_music-{version}-{'test' if fresh is None else 'fresh'}-{modality}-1f0c9be2"
@@ -120,7 +120,7 @@ def test_key(test: int) -> str:
 def _test(version: str, modality: str, fresh: int | None) -> dict[str, Any]:
     place = TESTS.index((version, modality, fresh))
     return {
-        "key": test_key(place), "suite": "sheet_music", "suite_version": version, "split": "test",
+        "key": key_of(place), "suite": "sheet_music", "suite_version": version, "split": "test",
         "modality": modality, "data": f"sha256:{place}f0c9be2a4d75b1e", "problems": PROBLEMS,
         "data_problems": 1000, "chance": CHANCE, "categories": dict.fromkeys(CATEGORIES, CHANCE),
         "tasks": dict.fromkeys(TASKS, CHANCE), "levels": dict.fromkeys(LEVELS, CHANCE),
