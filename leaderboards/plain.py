@@ -45,6 +45,4 @@ def _row(entry: Mapping[str, Any]) -> str:
     interval = ""
     if figure is not None and figure["low"] is not None and figure["high"] is not None:
         interval = f"{percent(figure['low'])} to {percent(figure['high'])}"
-    return (
-        f'<tr><td>{rank}</td><th scope="row">{name}</th><td>{value}</td><td>{interval}</td></tr>'
-    )
+    return f'<tr><td>{rank}</td><th scope="row">{name}</th><td>{value}</td><td>{interval}</td></tr>'

@@ -61,6 +61,7 @@ def entry(key: str, test: int, name: str, kind: str, **fields: Any) -> dict[str,
 
 def run(key: str, test: int, name: str, kind: str, skill: float, **fields: Any) -> dict[str, Any]:
     """The row of a run that is right with probability ``skill``, more so in some parts."""
+
     def slices(names: Any) -> dict[str, Any]:
         middle = (len(names) - 1) / 2
         tilt = 0.0 if skill == 1 else 0.09
