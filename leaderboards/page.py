@@ -2,12 +2,13 @@
 
 Conventions
 -----------
-* Names, settings and every other text that comes from a run are untrusted: they
-  are escaped (``cells.text``), and the script writes them as text only. A policy
-  in the page admits the one script by its digest and no request at all, so that what
-  slipped through would stay inert.
-* The rows stand whole in the document; the script adds sorting, finding and the
-  panels of details, out of the JSON that the page carries.
+* The page holds the board's JSON, and its script draws the tables and charts in the
+  browser. Without the script a plain table remains (``plain.plain_html``).
+* Every text that comes from a run is untrusted: the script writes it as text only. A
+  policy in the page admits the one script by its digest and no request at all, so that
+  what slipped through would stay inert.
+* The script is one, in a function of its own so that it leaves no globals, put together
+  from the files of ``site/`` in the order of ``SCRIPTS``: later files use earlier ones.
 """
 
 from __future__ import annotations
@@ -15,38 +16,44 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from leaderboards.board import Board
 from leaderboards.cells import text
-from leaderboards.table import group_html, has_twins
+from leaderboards.plain import plain_html
 
-BLIND_NOTE = """<dt>Best blind predictor</dt>
-    <dd>The best of the audit’s predictors, which see the question and the options and never
-    the problem itself. What it earns is what can be guessed.</dd>"""
-TWINS_NOTE = """<dt>All twins</dt>
-    <dd>The share of twin groups in which every twin is answered rightly. Twins have the same
-    question and options, and differ in content and key: guessing hardly ever gets a whole
-    group.</dd>"""
+SCRIPTS = (
+    "dom.js",
+    "data.js",
+    "state.js",
+    "theme.js",
+    "cells.js",
+    "table.js",
+    "scores.js",
+    "matrix.js",
+    "overall.js",
+    "details.js",
+    "axes.js",
+    "frontier.js",
+    "history.js",
+    "gaps.js",
+    "main.js",
+)
+STYLES = ("style.css", "table.css", "chart.css", "narrow.css")
 
 
-def board_html(board: Board, record: Mapping[str, Any], version: str) -> str:
-    """The page; ``record`` is the board as JSON (``record.board_record``)."""
-    script = _asset("board.js")
+def board_html(title: str, record: Mapping[str, Any], version: str) -> str:
+    """The page; ``record`` is the board as JSON."""
+    script = f'\n"use strict";\n(() => {{\n{_assets(SCRIPTS)}}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    blind = any(group.blind is not None for group in board.groups)
-    twins = any(has_twins(group) for group in board.groups)
-    return Template(_asset("index.html")).substitute(
-        title=text(board.title),
-        style=_asset("style.css").strip(),
+    return Template(_assets(("index.html",))).substitute(
+        title=text(title),
+        style=_assets(STYLES).strip(),
         script=script,
         script_digest=f"sha256-{digest}",
-        groups="\n".join(group_html(group, place) for place, group in enumerate(board.groups)),
-        blind_note=BLIND_NOTE if blind else "",
-        twins_note=TWINS_NOTE if twins else "",
+        plain=plain_html(record),
         data=json_for_script(record),
         version=text(version),
     )
@@ -58,5 +65,6 @@ def json_for_script(record: Mapping[str, Any]) -> str:
     return packed.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _asset(name: str) -> str:
-    return files("leaderboards").joinpath("site", name).read_text(encoding="utf-8")
+def _assets(names: Iterable[str]) -> str:
+    site = files("leaderboards").joinpath("site")
+    return "".join(site.joinpath(name).read_text(encoding="utf-8") for name in names)

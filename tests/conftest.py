@@ -1,4 +1,4 @@
-"""What tests of several packages share: a browser."""
+"""What tests of several packages share: a browser, by either of two drivers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from selenium.webdriver import Chrome
 
 FLAGS = (
@@ -38,3 +39,20 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(service))
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's headless Chromium, driven by Playwright; each page has a profile of its own.
+
+    Playwright's own browsers are not needed; without Debian's chromium the tests that use
+    it fail rather than pass unseen.
+    """
+    from playwright.sync_api import sync_playwright
+
+    binary = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert binary, "install chromium (Debian) for this test"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary)
+        yield browser
+        browser.close()

@@ -134,6 +134,28 @@
     show();
   }
 
+  // The filters stand in the URL's hash, so that another page can lead to the samples behind a
+  // figure. Each change takes the place of the one before: back leads to that page again.
+  const parts = [...filters, "text"];
+  let rest = 0;
+
+  function readHash() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    for (const name of parts) {
+      byId(name).value = given.get(name) ?? "";
+      // What no sample has is no filter.
+      if (byId(name).selectedIndex === -1) byId(name).value = "";
+    }
+    filter();
+    return parts.some((name) => byId(name).value !== "");
+  }
+
+  function writeHash() {
+    const given = new URLSearchParams();
+    for (const name of parts) if (byId(name).value !== "") given.set(name, byId(name).value);
+    history.replaceState(null, "", `${location.href.split("#")[0]}#${given}`);
+  }
+
   for (const name of filters) {
     const counts = new Map();
     for (const sample of samples) {
@@ -145,9 +167,18 @@
       option.value = key;
       byId(name).append(option);
     }
-    byId(name).addEventListener("change", filter);
+    byId(name).addEventListener("change", () => {
+      filter();
+      writeHash();
+    });
   }
-  byId("text").addEventListener("input", filter);
+  byId("text").addEventListener("input", () => {
+    filter();
+    // Browsers refuse a hash that changes with every letter.
+    clearTimeout(rest);
+    rest = setTimeout(writeHash, 250);
+  });
+  addEventListener("hashchange", readHash);
   document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());
   const turn = (step) => () => {
     page += step;
@@ -156,5 +187,5 @@
   };
   byId("previous").addEventListener("click", turn(-1));
   byId("next").addEventListener("click", turn(1));
-  show();
+  if (readHash()) byId("samples").scrollIntoView();
 })();

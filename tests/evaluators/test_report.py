@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from benchgen.problem import Response
 from evaluators import report
@@ -192,6 +192,52 @@ def test_in_a_browser_attacks_are_text_and_filters_filter(
 
     log = [entry["message"] for entry in browser.get_log("browser")]
     assert not log, log
+
+
+def test_the_filters_are_read_from_the_hash_and_written_to_it(
+    tmp_path: Path, write_dataset: WriteDataset, browser: Chrome
+) -> None:
+    make_report(write_dataset(48), tmp_path / "run")
+    address = (tmp_path / "run" / "report.html").as_uri()
+
+    def chosen() -> dict[str, str | None]:
+        names = ("outcome", "category", "task", "level", "text")
+        given = {name: browser.find_element(By.ID, name).get_attribute("value") for name in names}
+        return {name: value for name, value in given.items() if value}
+
+    browser.get("about:blank")
+    browser.get(f"{address}#category=chord&level=2&outcome=truncated&text=item-00")
+    assert chosen() == {
+        "category": "chord", "level": "2", "outcome": "truncated", "text": "item-00",
+    }  # fmt: skip
+    wanted = [
+        place for place in range(48) if place % 4 == 2 and place % 3 == 1 and place // 3 % 2 == 1
+    ]
+    assert [words.split()[0] for words in shown(browser)] == [
+        f"item-{place:04d}" for place in wanted
+    ]
+    Select(browser.find_element(By.ID, "outcome")).select_by_value("")
+    assert browser.execute_script("return location.hash") == "#category=chord&level=2&text=item-00"
+
+    task = browser.find_elements(By.CSS_SELECTOR, "#task option")[1].get_attribute("value")
+    browser.execute_script("location.hash = 'task=' + encodeURIComponent(arguments[0])", task)
+    WebDriverWait(browser, 5).until(lambda _: chosen() == {"task": task})
+    assert all(str(task) in words for words in shown(browser))
+
+    browser.get("about:blank")
+    browser.get(f"{address}#category=<img src=x>&level=%E0%A4%A&task=__proto__&elsewhere=1")
+    assert chosen() == {}
+    assert browser.find_element(By.ID, "count").text == "48 of 48 samples"
+
+
+def test_typing_is_in_the_hash_once_it_rests(
+    tmp_path: Path, write_dataset: WriteDataset, browser: Chrome
+) -> None:
+    make_report(write_dataset(), tmp_path / "run")
+    browser.get((tmp_path / "run" / "report.html").as_uri())
+    browser.find_element(By.ID, "text").send_keys("item 0001")
+    hash_ = "return location.hash"
+    WebDriverWait(browser, 5).until(lambda _: browser.execute_script(hash_) == "#text=item+0001")
 
 
 def test_on_a_phone_nothing_overflows_the_page(

@@ -1,0 +1,87 @@
+// The axes of the charts: nice ticks, a logarithm where values span more than SPAN.
+const SPAN = 20;
+
+const niceStep = (size) => {
+  const unit = 10 ** Math.floor(Math.log10(size));
+  return unit * [1, 2, 5, 10].find((step) => step * unit >= size * 0.999);
+};
+
+const linearTicks = (low, high, count) => {
+  const step = niceStep((high - low) / count);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.ceil(high / step - 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, place) => (first + place) * step);
+};
+
+// A scale from values to pixels, from `start` to `end`. Shares stay within 0 and 1; what is not
+// positive stands at the start of a logarithmic scale, apart from the rest.
+const makeScale = (values, share, start, end, count) => {
+  const positive = values.filter((value) => value > 0);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const log = !share && positive.length > 1 && low >= 0 && high > SPAN * Math.min(...positive);
+  if (!log) {
+    const margin = (high - low || Math.abs(high) || 1) * 0.04;
+    const ends = share ? [Math.max(0, low - margin), Math.min(1, high + margin)]
+      : [Math.min(0, low), high + margin];
+    const ticks = linearTicks(...ends, count);
+    const [first, last] = [ticks[0], ticks.at(-1)];
+    const at = (value) => start + ((end - start) * (value - first)) / (last - first);
+    return { at, ticks, log };
+  }
+  const gap = low === 0 ? Math.sign(end - start) * 44 : 0;
+  const [first, last] = [Math.log10(Math.min(...positive) / 1.25), Math.log10(high * 1.25)];
+  const at = (value) => value > 0
+    ? start + gap + ((end - start - gap) * (Math.log10(value) - first)) / (last - first)
+    : start + gap / 3;
+  const ticksAt = (steps) => {
+    const powers = Array.from({ length: Math.ceil(last - first) + 2 }, (_, place) => Math.floor(first) + place);
+    return powers.flatMap((power) => steps.map((step) => step * 10 ** power))
+      .filter((tick) => Math.log10(tick) >= first && Math.log10(tick) <= last);
+  };
+  const fine = ticksAt([1, 2, 5]);
+  const ticks = fine.length > count ? ticksAt([1]) : fine;
+  return { at, ticks: gap ? [0, ...ticks] : ticks, log };
+};
+
+const tickText = (share) => (value) =>
+  share ? String(Math.round(1000 * value) / 10) : brief.format(value);
+
+// The frame of a chart: an SVG of so many pixels, with both axes' grid and words.
+const makeChart = (label, width, height, edges) => {
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group" });
+  svg.setAttribute("aria-label", visible(label));
+  const add = (tag, attributes, text) => {
+    const node = draw(tag, attributes, text);
+    svg.append(node);
+    return node;
+  };
+  const { left, right, top, bottom } = edges;
+  const vertical = (scale, share, name) => {
+    for (const tick of scale.ticks) {
+      const y = scale.at(tick);
+      add("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y });
+      add("text", { class: "tick", x: left - 8, y: y + 4, "text-anchor": "end" }, tickText(share)(tick));
+    }
+    add("text", { class: "axis-name", x: 4, y: 14 }, `${name} \u2191`);
+  };
+  const across = (scale, share, name) => {
+    for (const tick of scale.ticks) {
+      const x = scale.at(tick);
+      add("line", { class: "grid", x1: x, x2: x, y1: top, y2: height - bottom });
+      add("text", { class: "tick", x, y: height - bottom + 18, "text-anchor": "middle" }, tickText(share)(tick));
+    }
+    add("text", { class: "axis-name", x: width - right, y: height - 6, "text-anchor": "end" }, `${name} \u2192`);
+  };
+  return { svg, add, vertical, across };
+};
+
+// Draws anew whenever its width is another.
+const onWidth = (node, redraw) => {
+  let width = 0;
+  new ResizeObserver(() => {
+    if (node.clientWidth !== width && node.clientWidth > 0) {
+      width = node.clientWidth;
+      redraw();
+    }
+  }).observe(node);
+};
