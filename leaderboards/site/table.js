@@ -7,6 +7,7 @@
 const ASCENDING = "ascending";
 const DESCENDING = "descending";
 const TALL = 20;
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 const compare = (a, b) =>
   typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b;
@@ -111,7 +112,8 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
     }
     for (const [name, cell] of heads) {
       if (cell.firstChild.tagName !== "BUTTON") continue;
-      cell.setAttribute("aria-sort", name === key ? direction : "none");
+      const state = name === key ? direction : "none";
+      if (cell.getAttribute("aria-sort") !== state) cell.setAttribute("aria-sort", state);
     }
   };
 
@@ -139,7 +141,7 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
   };
 
   table.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const step = STEPS[event.key];
     const cell = event.target.closest(".entry > .row > *");
     if (!matrix || !step || !cell || event.altKey || event.ctrlKey || event.metaKey) return;
     const shown = order.map((row) => groups.get(row)).filter((group) => !group.hidden);

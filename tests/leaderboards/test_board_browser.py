@@ -460,7 +460,7 @@ def test_the_frontier_is_what_no_other_run_beats(show: Show) -> None:
     # Dearer and worse than Qwen/Small: the hostile one. The partial run has no cost.
     assert sorted(keys) == [f"model-{place}-1" for place in (0, 1, 2, 3, 4, 5)]
     path = page.locator(".front-line").get_attribute("d")
-    assert path is not None and path.count("H") == 7 and path.count("V") == 6
+    assert path is not None and path.count("H") == 6 and path.count("V") == 6
     expect(page.locator(".chart svg")).to_contain_text("logarithmic")
     assert page.locator(".chart .interval").count() == 7
     page.get_by_text("The figures as a table").click()
