@@ -165,7 +165,10 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
       const target = next.querySelector("a, button");
       if (target) {
         event.preventDefault();
-        target.focus();
+        target.focus({ preventScroll: true });
+        // Focus alone would leave a figure half under the names, which stick to the side.
+        const seen = target.tagName === "A" ? target : target.closest(".entry");
+        seen.scrollIntoView({ block: "nearest", inline: "nearest" });
         return;
       }
     }

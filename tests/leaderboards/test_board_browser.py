@@ -716,6 +716,11 @@ def test_headings_of_a_long_table_stay_in_sight(show: Show, tmp_path: Path) -> N
     page.locator(".frame").evaluate("frame => frame.scrollTo(0, 1500)")
     top = box(page.locator(".frame"))["y"]
     assert box(page.locator(".head"))["y"] == pytest.approx(top + 1, abs=1)
+    page.locator(f"{SHOWN} button.name").first.focus()
+    for _ in range(40):
+        page.keyboard.press("ArrowDown")
+        focus = box(page.locator(":focus"))
+        assert top + box(page.locator(".head"))["height"] <= focus["y"] < top + 800
     button = page.get_by_role("columnheader").filter(has_text=CATEGORIES[1].capitalize())
     button.get_by_role("button").click()
     assert len(names(page)) == 70
@@ -743,6 +748,10 @@ def test_a_table_of_very_many_columns_is_whole(show: Show, tmp_path: Path, width
         cell = box(page.locator(SHOWN).nth(1).locator("[role]:not([role=row])").nth(place))
         assert cell["left"] == pytest.approx(title["left"], abs=0.6)
         assert cell["width"] == pytest.approx(title["width"], abs=0.6)
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+        name = box(page.locator(SHOWN).first.get_by_role("rowheader"))
+        assert box(page.locator(":focus"))["left"] >= name["right"] - 1, "what sticks hides it"
     inner, whole = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
     assert whole <= inner
     assert grave(page) == []
