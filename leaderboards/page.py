@@ -36,9 +36,13 @@ SCRIPTS = (
     "overall.js",
     "details.js",
     "axes.js",
+    "scatter.js",
     "frontier.js",
+    "lines.js",
     "history.js",
     "gaps.js",
+    "views.js",
+    "notes.js",
     "main.js",
 )
 STYLES = ("style.css", "table.css", "chart.css", "narrow.css")

@@ -34,7 +34,8 @@ const makeScale = (values, share, start, end, count) => {
     ? start + gap + ((end - start - gap) * (Math.log10(value) - first)) / (last - first)
     : start + gap / 3;
   const ticksAt = (steps) => {
-    const powers = Array.from({ length: Math.ceil(last - first) + 2 }, (_, place) => Math.floor(first) + place);
+    const powers = Array.from({ length: Math.ceil(last - first) + 2 },
+      (_, place) => Math.floor(first) + place);
     return powers.flatMap((power) => steps.map((step) => step * 10 ** power))
       .filter((tick) => Math.log10(tick) >= first && Math.log10(tick) <= last);
   };
@@ -46,8 +47,8 @@ const makeScale = (values, share, start, end, count) => {
 const tickText = (share) => (value) =>
   share ? String(Math.round(1000 * value) / 10) : brief.format(value);
 
-// The frame of a chart: an SVG of so many pixels, with both axes' grid and words.
-const makeChart = (label, width, height, edges) => {
+// The frame of a chart: an SVG of so many pixels; `edges` are where its axes lie.
+const makeChart = (label, width, height, { left, right, top, bottom }) => {
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group" });
   svg.setAttribute("aria-label", visible(label));
   const add = (tag, attributes, text) => {
@@ -55,24 +56,31 @@ const makeChart = (label, width, height, edges) => {
     svg.append(node);
     return node;
   };
-  const { left, right, top, bottom } = edges;
+  const flat = (name) =>
+    add("text", { class: "axis-name end", x: right, y: height - 6 }, `${name} \u2192`);
   const vertical = (scale, share, name) => {
     for (const tick of scale.ticks) {
       const y = scale.at(tick);
-      add("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y });
-      add("text", { class: "tick", x: left - 8, y: y + 4, "text-anchor": "end" }, tickText(share)(tick));
+      add("line", { class: "grid", x1: left, x2: right, y1: y, y2: y });
+      add("text", { class: "tick end", x: left - 8, y: y + 4 }, tickText(share)(tick));
     }
     add("text", { class: "axis-name", x: 4, y: 14 }, `${name} \u2191`);
   };
   const across = (scale, share, name) => {
     for (const tick of scale.ticks) {
       const x = scale.at(tick);
-      add("line", { class: "grid", x1: x, x2: x, y1: top, y2: height - bottom });
-      add("text", { class: "tick", x, y: height - bottom + 18, "text-anchor": "middle" }, tickText(share)(tick));
+      add("line", { class: "grid", x1: x, x2: x, y1: top, y2: bottom });
+      add("text", { class: "tick middle", x, y: bottom + 18 }, tickText(share)(tick));
     }
-    add("text", { class: "axis-name", x: width - right, y: height - 6, "text-anchor": "end" }, `${name} \u2192`);
+    flat(name);
   };
-  return { svg, add, vertical, across };
+  const interval = (x1, y1, x2, y2) => add("line", { class: "interval", x1, y1, x2, y2 });
+  // What a part of the chart is, to all who reach it: told below the chart, too.
+  const name = (node, words, tell) => {
+    node.setAttribute("aria-label", visible(words));
+    for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => tell(words));
+  };
+  return { svg, add, vertical, across, flat, interval, name };
 };
 
 // Draws anew whenever its width is another.

@@ -14,7 +14,9 @@ const measuresOf = (entries) => {
   return found.filter((measure) => entries.some((entry) => entry.outcomes && measure.of(entry)));
 };
 
-const CROWD = 40;
+const hasFrontier = (entries) => entries.some((entry) =>
+  entry.outcomes && measuresOf([entry]).length > 1);
+
 const FIRST_CHOICE = ["quantity:cost per problem", "quantity:tokens per reply"];
 
 // From the best x to the worst, those with a better y than all before them.
@@ -61,10 +63,6 @@ const makeFrontier = (test, { go, addressOf }) => {
     return { x: pick(asked.x, usualX), y: pick(asked.y, "accuracy"), usualX };
   };
 
-  const text = (measure, figure) => measure.share
-    ? `${percent(figure.value)} %${figure.low === null ? "" : ` (${interval(figure)})`}`
-    : number(figure.value);
-
   let last = null;
   const redraw = () => {
     const { x, y, wanted } = last;
@@ -72,123 +70,19 @@ const makeFrontier = (test, { go, addressOf }) => {
       .map((row) => ({ row, x: x.of(row.entry), y: y.of(row.entry) }))
       .filter((dot) => dot.x && dot.y);
     const front = paretoFront(dots.filter(({ row }) => !row.baseline && !row.entry.partial), x, y);
-    drawDots(dots, front, x, y);
-    figures.replaceChildren(make("summary", "", "The figures as a table"), dotTable(dots, front, x, y));
-    return dots.length;
-  };
-
-  const drawDots = (dots, front, x, y) => {
+    const scatter = { dots, front: new Set(front), x, y };
     if (dots.length === 0) {
       chart.replaceChildren(make("p", "nothing", "No run here has both figures."));
-      readout.textContent = "";
-      return;
+    } else {
+      const leadTo = (key) => addressOf({ view: "scores", open: key, sort: "", order: "" });
+      const tell = (words) => { readout.textContent = visible(words); };
+      chart.replaceChildren(drawScatter(scatter, chart.clientWidth || 900, leadTo, tell));
     }
-    const width = Math.max(300, chart.clientWidth || 900);
-    const height = Math.round(Math.min(540, Math.max(360, width * 0.5)));
-    const edges = { left: 50, right: 24, top: 30, bottom: 48 };
-    const { svg, add, vertical, across: horizontal } =
-      makeChart(`${y.name} against ${x.name}`, width, height, edges);
-    const ends = (figure) => [figure.value, figure.low ?? figure.value, figure.high ?? figure.value];
-    const scaleX = makeScale(dots.flatMap((dot) => ends(dot.x)), x.share,
-      edges.left, width - edges.right, width < 600 ? 4 : 8);
-    const scaleY = makeScale(dots.flatMap((dot) => ends(dot.y)), y.share,
-      height - edges.bottom, edges.top, 6);
-    vertical(scaleY, y.share, y.name);
-    horizontal(scaleX, x.share, scaleX.log ? `${x.name} (logarithmic)` : x.name);
-    if (front.length > 0) {
-      const [farX, farY] = [x.up ? edges.left : width - edges.right, y.up ? height - edges.bottom : edges.top];
-      let path = `M${scaleX.at(front[0].x.value)},${farY}`;
-      for (const dot of front) path += `H${scaleX.at(dot.x.value)}V${scaleY.at(dot.y.value)}`;
-      add("path", { class: "front-line", d: `${path}H${farX}` });
-    }
-    const whisker = (figure, scale, fixed, upright) => {
-      if (figure.low === null || figure.high === null) return;
-      const [from, to] = [scale.at(figure.low), scale.at(figure.high)];
-      add("line", upright
-        ? { class: "interval", x1: fixed, x2: fixed, y1: from, y2: to }
-        : { class: "interval", y1: fixed, y2: fixed, x1: from, x2: to });
-    };
-    for (const dot of dots) {
-      whisker(dot.y, scaleY, scaleX.at(dot.x.value), true);
-      whisker(dot.x, scaleX, scaleY.at(dot.y.value), false);
-    }
-    const onFront = new Set(front);
-    const rest = dots.filter((dot) => !onFront.has(dot));
-    const taken = dots.map((dot) => {
-      const [cx, cy] = [scaleX.at(dot.x.value), scaleY.at(dot.y.value)];
-      return [cx - 5, cy - 5, cx + 5, cy + 5];
-    });
-    for (const dot of [...rest, ...front]) {
-      const [cx, cy] = [scaleX.at(dot.x.value), scaleY.at(dot.y.value)];
-      const open = dot.row.baseline || dot.row.entry.partial;
-      const words = [dot.row.name, dot.row.method, dot.row.rung].filter(Boolean).join(", ");
-      const name = `${words}: ${y.name} ${text(y, dot.y)}, ${x.name} ${text(x, dot.x)}`;
-      const lead = add("a", {
-        class: `dot${onFront.has(dot) ? " front" : ""}${open ? " open" : ""}`,
-        href: addressOf({ view: "scores", open: dot.row.key, sort: "", order: "" }),
-      });
-      lead.setAttribute("aria-label", visible(name));
-      lead.dataset.key = dot.row.key;
-      lead.append(draw("circle", { class: "reach", cx, cy, r: 12 }), draw("circle", { cx, cy, r: 5 }));
-      for (const event of ["pointerenter", "focus"]) {
-        lead.addEventListener(event, () => { readout.textContent = visible(name); });
-      }
-    }
-    // Names where there is room, above the step line: those on the frontier, and then the rest
-    // unless they are too many.
-    const shown = dots.map((dot) => dot.row);
-    for (const dot of dots.length > CROWD ? front : [...front, ...rest]) {
-      const [cx, cy] = [scaleX.at(dot.x.value), scaleY.at(dot.y.value)];
-      const short = shortName(dot.row, shown);
-      const size = 6.4 * short.length + 4;
-      const spots = [[7, -8, "start"], [-7, -8, "end"], [7, 17, "start"], [-7, 17, "end"]];
-      for (const [dx, dy, anchor] of spots) {
-        const from = anchor === "start" ? cx + dx : cx + dx - size;
-        const box = [from, cy + dy - 11, from + size, cy + dy + 3];
-        const inside = box[0] > edges.left && box[2] < width - 4 && box[1] > edges.top - 14 &&
-          box[3] < height - edges.bottom;
-        const clear = taken.every((other) =>
-          box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
-        if (!inside || !clear) continue;
-        taken.push(box);
-        add("text", { class: "dot-name", x: cx + dx, y: cy + dy, "text-anchor": anchor, "aria-hidden": "true" }, short);
-        break;
-      }
-    }
-    chart.replaceChildren(svg);
-    readout.textContent = `${y.name} (${y.up ? "more" : "less"} is better) against ${x.name} ` +
-      `(${x.up ? "more" : "less"} is better). A point leads to its row.`;
-  };
-
-  const dotTable = (dots, front, x, y) => {
-    const onFront = new Set(front);
-    const table = make("table", "simple");
-    const head = make("tr");
-    for (const title of ["Model", y.name, x.name, "On the frontier"]) {
-      const cell = make("th", "", title);
-      cell.scope = "col";
-      head.append(cell);
-    }
-    const top = make("thead");
-    top.append(head);
-    const body = make("tbody");
-    for (const dot of dots) {
-      const line = make("tr");
-      const name = make("th");
-      name.scope = "row";
-      name.append(make("bdi", "", dot.row.name));
-      for (const note of [dot.row.method, dot.row.rung].filter(Boolean)) name.append(make("bdi", "note", note));
-      line.append(name, make("td", "", text(y, dot.y)), make("td", "", text(x, dot.x)),
-        make("td", "", onFront.has(dot) ? "yes" : "no"));
-      body.append(line);
-    }
-    table.append(top, body);
-    const frame = make("div", "frame");
-    frame.tabIndex = 0;
-    frame.setAttribute("role", "region");
-    frame.setAttribute("aria-label", "The figures of the chart");
-    frame.append(table);
-    return frame;
+    const better = (measure) => `(${measure.up ? "more" : "less"} is better)`;
+    readout.textContent = `${visible(y.name)} ${better(y)} against ${visible(x.name)} ` +
+      `${better(x)}. A point leads to its row.`;
+    figures.replaceChildren(make("summary", "", "The figures as a table"), scatterTable(scatter));
+    return dots.length;
   };
 
   const update = (asked) => {

@@ -31,7 +31,8 @@ const makeGaps = (acts) => {
   columns.push(figure("public", "public", (row) => row.met), figure("fresh", "fresh", (row) => row.fresh), {
     key: "gap", heading: "Gap, points", kind: "score", least: "240px", flex: 2,
     first: DESCENDING, value: (row) => row.gap.gap,
-    axis: () => axis([-end, -end / 2, 0, end / 2, end].map((tick) => (tick === 0 ? "0" : points(tick).replace(".0", "")))),
+    axis: () => axis([-1, -0.5, 0, 0.5, 1].map((part) =>
+      (part === 0 ? "0" : points(part * end).replace(".0", "")))),
     fill: (cell, row) => cell.append(...gapCell(row.gap, end)),
   });
   const table = makeTable({

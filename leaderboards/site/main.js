@@ -1,20 +1,4 @@
 // The page: what the hash asks for is settled against the board, built, and shown.
-const VIEWS = [
-  { key: "overall", title: "Overall", wide: true, has: () => board.overall.length > 0,
-    build: (_, acts) => makeOverall(acts), legend: () => legend([OVERALL_LEGEND, ...MATRIX_LEGEND]) },
-  { key: "scores", title: "Scores", has: () => true, build: makeScores, legend: scoresLegend },
-  ...["categories", "tasks", "levels"].map((kind) => ({
-    key: kind, title: heading(kind),
-    has: (test) => Object.keys(board.tests[test][kind]).length > 0,
-    build: (test, acts) => makeMatrix(kind, test, acts), legend: () => legend(MATRIX_LEGEND),
-  })),
-  { key: "frontier", title: "Frontier",
-    has: (test) => measuresOf(entriesOf(test)).length > 1, build: makeFrontier },
-  { key: "history", title: "History", has: (test) => lineageOf(test).length > 0, build: makeHistory },
-  { key: "gaps", title: "Fresh twins", wide: true, has: () => board.gaps.length > 0,
-    build: (_, acts) => makeGaps(acts) },
-];
-
 const startBoard = () => {
   let asked = readHash();
   let page = null;
@@ -76,7 +60,8 @@ const startBoard = () => {
     const sorted = rows.column !== usual;
     asked = {
       test: test > 0 ? board.tests[test].key : "", view: view === views[0] ? "" : view.key,
-      sort: sorted ? rows.column.key : "", order: rows.order !== rows.column?.first && rows.column ? rows.order : "",
+      sort: sorted ? rows.column.key : "",
+      order: rows.column && rows.order !== rows.column.first ? rows.order : "",
       find: asked.find, method: rows.method, rung: rows.rung, baselines: rows.baselines ? "" : "off",
       x: axes.x, y: axes.y, open: rows.open,
     };
@@ -215,14 +200,6 @@ const startBoard = () => {
   byId("board").hidden = false;
   show();
   page.reveal?.();
-};
-
-const startNotes = () => {
-  const has = {
-    blind: board.tests.some((test) => test.blind !== null), twins: hasTwins(board.entries),
-    rung: board.entries.some((entry) => entry.rung || entry.method),
-  };
-  for (const node of document.querySelectorAll("[data-note]")) node.hidden = !has[node.dataset.note];
 };
 
 startTheme(byId("theme"));

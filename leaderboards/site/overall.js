@@ -28,7 +28,9 @@ const makeOverall = (acts) => {
       (row) => row.entries[place]?.accuracy ?? null, chance,
       (row, figure) => figureText(percent(figure.value), row.entries[place])));
   });
-  return makeTable({ label: "All tests", columns, rows, matrix: true, usual: "mean", ...acts, onOpen: null });
+  return makeTable({
+    label: "All tests", columns, rows, matrix: true, usual: "mean", ...acts, onOpen: null,
+  });
 };
 
 const OVERALL_LEGEND = ["k-bar", "mean of the tests, where all were asked"];

@@ -3,10 +3,13 @@
 // Rows are CSS grids of columns of fixed width, so that none has to be measured for the others,
 // and those out of sight cost nothing (content-visibility). The roles are written out. Each row
 // stands in a group of its own together with its details. Sorting moves the groups that are there.
-// A table of more than TALL rows scrolls in its frame, under its headings.
+// A table of more than TALL rows scrolls in its frame, under its headings. Where a row has very
+// many figures they stand in chunks, so that those far to the side cost nothing either.
 const ASCENDING = "ascending";
 const DESCENDING = "descending";
 const TALL = 20;
+const CHUNK = 12;
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 const compare = (a, b) =>
   typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b;
@@ -56,12 +59,19 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
   };
 
   const role = matrix ? "gridcell" : "cell";
+  const chunked = columns.length > 2 * CHUNK ? columns.findIndex((one) => one.kind === "heat") : -1;
   const makeRow = (row) => {
     const group = make("div", `entry${row.baseline ? " baseline" : ""}`);
     group.setAttribute("role", "rowgroup");
     const line = make("div", "row");
     line.setAttribute("role", "row");
-    for (const column of columns) {
+    let part = line;
+    columns.forEach((column, place) => {
+      if (chunked >= 0 && place >= chunked && (place - chunked) % CHUNK === 0) {
+        part = make("div", "chunk");
+        part.style.setProperty("--count", Math.min(CHUNK, columns.length - place));
+        line.append(part);
+      }
       const cell = make("div", column.kind);
       if (column.key === "name") {
         cell.setAttribute("role", "rowheader");
@@ -72,8 +82,8 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
         if (!matrix && column.labelled) cell.dataset.label = visible(column.heading);
         column.fill(cell, row);
       }
-      line.append(cell);
-    }
+      part.append(cell);
+    });
     // In a grid the figures are reached by the arrow keys, and Tab goes from row to row.
     if (matrix) for (const figure of line.querySelectorAll("a")) figure.tabIndex = -1;
     group.append(line);
@@ -111,7 +121,8 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
     }
     for (const [name, cell] of heads) {
       if (cell.firstChild.tagName !== "BUTTON") continue;
-      cell.setAttribute("aria-sort", name === key ? direction : "none");
+      const state = name === key ? direction : "none";
+      if (cell.getAttribute("aria-sort") !== state) cell.setAttribute("aria-sort", state);
     }
   };
 
@@ -139,21 +150,25 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
   };
 
   table.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-    const cell = event.target.closest(".entry > .row > *");
+    const step = STEPS[event.key];
+    const cell = event.target.closest(".entry > .row [role]");
     if (!matrix || !step || !cell || event.altKey || event.ctrlKey || event.metaKey) return;
     const shown = order.map((row) => groups.get(row)).filter((group) => !group.hidden);
+    const cells = (group) => [...group.firstChild.querySelectorAll("[role]")];
     let down = shown.indexOf(cell.closest(".entry"));
-    let across = [...cell.parentNode.children].indexOf(cell);
+    let across = cells(shown[down]).indexOf(cell);
     for (;;) {
       down += step[0];
       across += step[1];
-      const next = shown[down]?.firstChild.children[across];
+      const next = shown[down] && cells(shown[down])[across];
       if (!next) return;
       const target = next.querySelector("a, button");
       if (target) {
         event.preventDefault();
-        target.focus();
+        target.focus({ preventScroll: true });
+        // Focus alone would leave a figure half under the names, which stick to the side.
+        const seen = target.tagName === "A" ? target : target.closest(".entry");
+        seen.scrollIntoView({ block: "nearest", inline: "nearest" });
         return;
       }
     }
