@@ -1,8 +1,11 @@
-"""Run directories made through the evaluators' own writers, with replies drawn by a seed."""
+"""Run directories made through the evaluators' own writers, with replies drawn by a seed; and
+what lets the tests here import the modules beside them.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from benchgen.problem import Outcome
 from evaluators.journal import Journal, Sample
 from evaluators.metrics import compute_metrics
 from evaluators.run_directory import Data, RunConfig, write_config, write_metrics
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 TASKS = {
     "interval_name": "interval",
