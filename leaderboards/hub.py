@@ -119,10 +119,8 @@ def publish(plan: Plan, progress: Update = lambda done, total, detail="": None) 
                     raise
                 unsure = plan
                 pause(wait, error)
-            plan = replace(
-                _compared(api, plan.publication, plan.digests, plan.create_pr),
-                creates=plan.creates,
-            )
+            fresh = _compared(api, plan.publication, plan.digests, plan.create_pr)
+            plan = replace(fresh, creates=fresh.creates or plan.creates)
     raise AssertionError("the last try returns or raises")
 
 

@@ -110,7 +110,7 @@ def _told(error: Exception, repo: str) -> BaseException:
     if isinstance(cause, errors.OfflineModeIsEnabled):
         return ConnectionError(errno.ENETDOWN, "the Hub is not asked: HF_HUB_OFFLINE is set")
     response = getattr(cause, "response", None)
-    status = int(getattr(response, "status_code", 0))
+    status = _status(cause, response)
     words = _words(cause)
     if isinstance(cause, errors.RepositoryNotFoundError) and status == 404:
         return Absent(f"there is no {repo} on the Hub, or it is not yours to see")
@@ -134,6 +134,14 @@ def _told(error: Exception, repo: str) -> BaseException:
     return NoAnswer(f"the Hub does not answer: {words}")
 
 
+def _status(cause: BaseException, response: Any) -> int:
+    """The answer's status, 0 if there was no answer. Xet tells it in words alone."""
+    if response is not None:
+        return int(response.status_code)
+    told = re.search(r"HTTP status (?:client|server) error \((\d{3})", str(cause))
+    return int(told[1]) if told else 0
+
+
 def _first_cause(error: BaseException) -> BaseException:
     """What a thread of the client's died of, where it only says that one did."""
     while isinstance(error, RuntimeError) and error.__cause__ is not None:
@@ -154,7 +162,9 @@ def _words(error: BaseException) -> str:
 
 
 def _asked_wait(response: Any) -> float:
-    """Seconds that an answer asks to wait, 0 if it does not."""
+    """Seconds that an answer asks to wait, 0 if it does not, or if there is none."""
+    if response is None:
+        return 0.0
     asked = response.headers.get("Retry-After", "").strip()
     limit = re.search(r";\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d+)", response.headers.get("RateLimit", ""))
     return float(asked) if asked.isdigit() else float(limit[1]) + 1 if limit else 0.0

@@ -111,6 +111,11 @@ def held(stage: Stage, case: Case) -> dict[str, str]:
     return {path: digest for path, digest in found.items() if not path.startswith("theirs-")}
 
 
+def proposals(stage: Stage, case: Case) -> list[str]:
+    """The open pull requests."""
+    return [ref for ref in stage.hub.repo(case.repo).refs if ref.startswith("refs/pr/")]
+
+
 def check_done(stage: Stage, case: Case, answer: dict[str, Any]) -> None:
     """One commit was made, of what was told, and nothing of others' was lost."""
     told = answer["told"]
@@ -138,7 +143,7 @@ def requests(stage: Stage, before: str) -> int:
 
 
 @pytest.mark.parametrize("before", ["nothing", "earlier"])
-@pytest.mark.parametrize("kind", ["500", "503", "429", "drop", "lost", "race"])
+@pytest.mark.parametrize("kind", ["500", "429", "drop", "lost", "race"])
 def test_a_fault_at_any_request_neither_tears_nor_doubles_a_commit(
     stage: Stage, before: str, kind: str
 ) -> None:
@@ -173,6 +178,45 @@ def test_killed_at_any_request_it_leaves_old_or_new_and_a_second_run_completes_i
             check_done(stage, one, again)
         assert held(stage, one) == one.new
     assert found == ({False, True} if kind == "killed" else {False})
+
+
+@pytest.mark.parametrize("kind", ["500", "drop", "lost", "kill", "killed"])
+def test_a_fault_at_any_request_doubles_no_pull_request(stage: Stage, kind: str) -> None:
+    one = case(stage, "earlier")
+    stage.hub.arm()
+    stage.client.run(repo=one.repo, files=names(one.files), message=MESSAGE, create_pr=True)
+    assert proposals(stage, one) == ["refs/pr/1"]
+    for at in range(1, len(stage.hub.asked) + 1):
+        one = case(stage, "earlier")
+        wanted = {"repo": one.repo, "files": names(one.files), "message": MESSAGE}
+        stage.hub.victim = stage.client.begin(**wanted, create_pr=True)
+        stage.hub.arm(Fault(kind, at))
+        answer = stage.client.end()
+        if kind.startswith("kill"):
+            assert answer["exit"] == -9 and len(proposals(stage, one)) <= 1
+            stage.hub.arm()
+            answer = stage.client.run(**wanted, create_pr=True)
+        assert answer["told"]["url"].endswith(f"{one.repo}/discussions/1"), answer
+        assert proposals(stage, one) == ["refs/pr/1"] and held(stage, one) == one.old
+        assert stage.hub.repo(one.repo).holds("refs/pr/1") == one.new
+
+
+@pytest.mark.parametrize("before", ["nothing", "earlier"])
+@pytest.mark.parametrize("status", ["400", "401", "403", "404"])
+def test_a_refusal_is_one_line_at_once_and_tells_no_token(
+    stage: Stage, before: str, status: str
+) -> None:
+    stage.hub.echo = True
+    for at in range(1, requests(stage, before) + 1):
+        one = case(stage, before)
+        stage.hub.arm(Fault(status, at))
+        answer = stage.client.run(repo=one.repo, files=names(one.files), message=MESSAGE)
+        told = answer["told"]
+        assert told["error"] in ("InputError", "Absent"), told
+        assert one.repo in told["words"] and "\n" not in told["words"] and len(told["words"]) < 450
+        assert TOKEN not in json.dumps(answer) and held(stage, one) == one.old
+        assert len(stage.hub.asked) == at, "what is refused is not asked again"
+    stage.hub.echo = False
 
 
 @pytest.mark.parametrize("kind", ["500", "429", "drop"])
