@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from benchgen import __version__
 from benchgen.console import Update
@@ -165,15 +166,11 @@ def _record(
     api: Any, publication: Publication, revision: str, held: Mapping[str, Held]
 ) -> bytes | None:
     """What a revision holds at ``RECORD``."""
-    from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 
     if RECORD not in held:
         return None
-    url = hf_hub_url(
-        publication.repo, RECORD, repo_type=publication.kind, revision=revision,
-        endpoint=api.endpoint,
-    )  # fmt: skip
+    url = f"{_page(api, publication)}/resolve/{quote(revision, safe='')}/{RECORD}"
 
     def content() -> bytes:
         response = http_backoff("GET", url, headers=build_hf_headers())
@@ -301,13 +298,17 @@ def _commit(api: Any, plan: Plan, operations: Sequence[Any]) -> Any:
 
 def _address(api: Any, plan: Plan) -> str:
     """Where what was published already lies."""
-    from huggingface_hub import constants
-
     if plan.pull_request is not None:
         return plan.pull_request
-    publication = plan.publication
+    return f"{_page(api, plan.publication)}/commit/{plan.head}"
+
+
+def _page(api: Any, publication: Publication) -> str:
+    """The repository's own page."""
+    from huggingface_hub import constants
+
     prefix = constants.REPO_TYPES_URL_PREFIXES.get(publication.kind, "")
-    return f"{api.endpoint}/{prefix}{publication.repo}/commit/{plan.head}"
+    return f"{api.endpoint}/{prefix}{publication.repo}"
 
 
 def _api() -> Any:
