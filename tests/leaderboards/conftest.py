@@ -1,5 +1,5 @@
 """Run directories made through the evaluators' own writers, with replies drawn by a seed; and
-what lets the tests here import the modules beside them.
+what lets the tests here import the modules beside them and the scripted model of the exports'.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from evaluators.journal import Journal, Sample
 from evaluators.metrics import compute_metrics
 from evaluators.run_directory import Data, RunConfig, write_config, write_metrics
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "exports")]
 
 TASKS = {
     "interval_name": "interval",

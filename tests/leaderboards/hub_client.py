@@ -1,4 +1,5 @@
-"""A process that publishes, over and over, each time in a fork that may be killed.
+"""Processes for which the Hub is one on this machine: one that publishes, over and over, each time
+in a fork that may be killed; and any other program.
 
 The client reads the Hub's address, the token and whether there is Xet when it is imported, so it
 has a process of its own with these in its environment; a fork of it starts in no time. Commands
@@ -16,12 +17,45 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FASTER = 50
 """By how much waits are shorter than they are for people."""
+
+FOLDER = """
+import sys
+from pathlib import Path
+from leaderboards.hub import plan, publish
+from leaderboards.publication import Publication
+folder = Path(sys.argv[2])
+files = sorted(p for p in folder.rglob("*") if p.is_file())
+named = tuple((p.relative_to(folder).as_posix(), p) for p in files)
+print(publish(plan(Publication(sys.argv[1], "dataset", named, "a dataset"))).url)
+"""
+
+
+@dataclass
+class Stranger:
+    """Somebody at a machine of their own, with its environment."""
+
+    settings: dict[str, str]
+    folder: Path
+
+    def run(self, *words: str) -> str:
+        """What Python says when it is given these words."""
+        done = subprocess.run(
+            [sys.executable, *words], env=self.settings, cwd=self.folder, capture_output=True,
+            text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def publish(self, repo: str, folder: Path) -> str:
+        """Publish a folder as a dataset; the commit's address."""
+        return self.run("-c", FOLDER, repo, str(folder)).strip()
 
 
 class Client:
