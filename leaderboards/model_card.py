@@ -93,9 +93,7 @@ def code(text: object) -> str:
     return f"{fence}{edge}{words}{edge}{fence}"
 
 
-def _front_matter(
-    trained: Trained, repo: str, licence: str | None, datasets: Sequence[str]
-) -> str:
+def _front_matter(trained: Trained, repo: str, licence: str | None, datasets: Sequence[str]) -> str:
     from huggingface_hub import ModelCardData
 
     image = _takes_pictures(trained)
