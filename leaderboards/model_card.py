@@ -86,9 +86,7 @@ def base_on_hub(base: str) -> str | None:
     return base
 
 
-def _front_matter(
-    trained: Trained, repo: str, licence: str | None, datasets: Sequence[str]
-) -> str:
+def _front_matter(trained: Trained, repo: str, licence: str | None, datasets: Sequence[str]) -> str:
     from huggingface_hub import ModelCardData
 
     image = _takes_pictures(trained)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchgen.commands.options import Json
-from benchgen.console import print_json, print_line
+from benchgen.console import print_json, print_line, progress
 from benchgen.errors import InputError
 
 
@@ -18,7 +18,8 @@ def publish(
     repo: Annotated[str, typer.Option(help="Where on the Hub: owner/name.")],
     out: Annotated[Path, typer.Option(help="The folder for the card and its picture.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write the card and list the files; send nothing.")
+        bool,
+        typer.Option("--dry-run", help="Write the card and tell what would change; send nothing."),
     ] = False,
     create_pr: Annotated[
         bool, typer.Option("--create-pr", help="Ask the repository's owner instead.")
@@ -40,20 +41,23 @@ def publish(
     folder = read_trained(path).stages[-1].folder
     out.mkdir(parents=True, exist_ok=True)
     draw_curves([folder], curves)
-    result = publish_model(
-        path,
-        repo,
-        out,
-        dry_run=dry_run,
-        curves=curves,
-        licence=licence,
-        datasets=dataset or (),
-        create_pr=create_pr,
-    )
+    with progress(f"publish {repo}", "bytes", quiet=json) as update:
+        result = publish_model(
+            path,
+            repo,
+            out,
+            dry_run=dry_run,
+            curves=curves,
+            licence=licence,
+            datasets=dataset or (),
+            create_pr=create_pr,
+            progress=update,
+        )
+    lines = result.pop("lines")
     if json:
         print_json(result)
         return
-    for file in result["files"]:
-        print_line(f"{file['bytes']:>12,}  {file['path']}")
+    for line in lines:
+        print_line(line)
     print_line(f"card: {result['card']}")
     print_line(result["url"] or f"nothing was sent to {repo}: --dry-run")

@@ -1,8 +1,11 @@
-"""Run directories made through the evaluators' own writers, with replies drawn by a seed."""
+"""Run directories made through the evaluators' own writers, with replies drawn by a seed; and
+what lets the tests here import the modules beside them and the scripted model of the exports'.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from evaluators.configuration import PLAIN, Prompting
 from evaluators.journal import Journal, Sample
 from evaluators.metrics import compute_metrics
 from evaluators.run_directory import Data, RunConfig, write_config, write_metrics
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "exports")]
 
 TASKS = {
     "interval_name": "interval",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -23,6 +20,12 @@ HOSTILE = (
     "x`</td></code><img src=x onerror=alert(1)>``\n---\nlicense: mit\n# h\n```\n| a | "
     "[b](javascript:c)"
 )
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Hub is not asked."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
 
 def training(folder: Path, step: int, **config: Any) -> Path:
@@ -146,7 +149,7 @@ def test_a_code_span_is_one_whatever_is_in_it(text: str) -> None:
     assert [child.type for child in inline.children or ()] == ["text", "code_inline", "text"]
 
 
-def test_a_dry_run_lists_what_would_be_sent(trained: Path) -> None:
+def test_a_dry_run_without_the_hub_lists_the_files_and_says_so(trained: Path) -> None:
     (trained / "drawn.svg").write_text("<svg>curves</svg>")
     told, card = published(trained, curves=trained / "drawn.svg")
     assert told["url"] is None and told["checkpoint"].endswith("rl/checkpoint-00000050")
@@ -154,6 +157,9 @@ def test_a_dry_run_lists_what_would_be_sent(trained: Path) -> None:
         "README.md": len(card.content.encode()), "config.json": 6, "curves.svg": 17,
         "model.safetensors": 6, "tokenizer.json": 6,
     }  # fmt: skip
+    assert told["plan"] is None and told["lines"][-1] == (
+        "what me/reader holds of this is not known: the Hub is not asked: HF_HUB_OFFLINE is set"
+    )
     assert (trained / "card" / "curves.svg").read_text() == "<svg>curves</svg>"
     assert "![Training curves](<curves.svg>)" in card.text
 
@@ -176,62 +182,3 @@ def test_bad_input_writes_nothing(
     with pytest.raises(InputError, match=said):
         publish_model(tmp_path / path, **(wanted | changes))
     assert not (tmp_path / "card").exists()
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, bytes]]]:
-    """What a Hub on this machine was asked; it takes everything, and refuses ``me/closed``."""
-    asked: list[tuple[str, bytes]] = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            asked.append((self.path, body))
-            answer: dict[str, Any] = {"errors": [], "warnings": []}
-            if "/preupload/" in self.path:
-                files = json.loads(body)["files"]
-                regular = {"uploadMode": "regular", "shouldIgnore": False}
-                answer = {"files": [{"path": file["path"], **regular} for file in files]}
-            elif self.path.endswith("/repos/create"):
-                answer = {"url": f"{url}/me/reader", "id": "1"}
-            elif "/commit/" in self.path:
-                answer = {"commitUrl": f"{url}/me/reader/commit/1", "commitOid": "1" * 40}
-            text = json.dumps(answer).encode()
-            self.send_response(403 if b'"closed"' in body else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *words: object) -> None:
-            """Not on the terminal."""
-
-    server = HTTPServer(("127.0.0.1", 0), Hub)
-    url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_an_upload_is_one_commit_of_what_was_listed(
-    trained: Path, hub: list[tuple[str, bytes]]
-) -> None:
-    told, card = published(trained, dry_run=False)
-    assert told["url"].endswith("/me/reader/commit/1")
-    (commit,) = [body for path, body in hub if "/commit/" in path]
-    sent = [json.loads(line) for line in commit.splitlines()]
-    files = {x["value"]["path"]: x["value"]["content"] for x in sent if x["key"] == "file"}
-    assert set(files) == {f["path"] for f in told["files"]}
-    assert base64.b64decode(files["README.md"]).decode() == card.content
-    with pytest.raises(InputError, match="the Hub refuses me/closed"):
-        publish_model(trained, "me/closed", trained / "card", dry_run=False)
-
-
-def test_a_dry_run_asks_nothing(trained: Path, hub: list[tuple[str, bytes]]) -> None:
-    published(trained)
-    assert hub == []
