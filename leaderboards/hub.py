@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,25 @@ def plan(publication: Publication, *, create_pr: bool = False) -> Plan:
     return _compared(_api(), publication, digests_of(publication), create_pr)
 
 
+def read_files(repo: str, kind: str, pattern: str) -> tuple[str, dict[str, bytes]]:
+    """The head of a repository, and its small files whose paths match ``pattern``, by path.
+
+    ``pattern`` is that of a shell; its ``*`` matches slashes, too.
+
+    Raises
+    ------
+    InputError
+        There is no such repository, or the Hub refuses.
+    ConnectionError
+        The Hub cannot be reached.
+    """
+    check_repos([repo])
+    api = _api()
+    head = str(ask_again(repo, partial(api.repo_info, repo, repo_type=kind)).sha)
+    paths = [path for path in _held(api, repo, kind, head) if fnmatchcase(path, pattern)]
+    return head, {path: _content(api, repo, kind, head, path) for path in sorted(paths)}
+
+
 def publish(plan: Plan, progress: Update = lambda done, total, detail="": None) -> Published:
     """Do what ``plan`` says: create the repository if it does, send the large files, and make one
     commit (or one pull request); nothing where there is nothing to change.
@@ -137,25 +157,21 @@ def _compared(
         if create_pr:
             raise
         return made(head=None, held={}, record=None)
-    held = _held(api, publication, head)
+    held = _held(api, repo, kind, head)
     plan = made(head=head, held=held, record=_record(api, publication, head, held))
     if not create_pr or plan.nothing:
         return plan
     return replace(plan, pull_request=_proposal(api, plan))
 
 
-def _held(api: Any, publication: Publication, revision: str) -> dict[str, Held]:
+def _held(api: Any, repo: str, kind: str, revision: str) -> dict[str, Held]:
     """What a revision holds, by path."""
 
     def tree() -> list[Any]:
-        return list(
-            api.list_repo_tree(
-                publication.repo, repo_type=publication.kind, revision=revision, recursive=True
-            )
-        )
+        return list(api.list_repo_tree(repo, repo_type=kind, revision=revision, recursive=True))
 
     # Clients before 2.0 ask for the first page but once.
-    files = [entry for entry in ask_again(publication.repo, tree) if hasattr(entry, "blob_id")]
+    files = [entry for entry in ask_again(repo, tree) if hasattr(entry, "blob_id")]
     return {
         file.path: Held(file.blob_id, None if file.lfs is None else file.lfs.sha256)
         for file in files
@@ -166,18 +182,23 @@ def _record(
     api: Any, publication: Publication, revision: str, held: Mapping[str, Held]
 ) -> bytes | None:
     """What a revision holds at ``RECORD``."""
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
-
     if RECORD not in held:
         return None
-    url = f"{_page(api, publication)}/resolve/{quote(revision, safe='')}/{RECORD}"
+    return _content(api, publication.repo, publication.kind, revision, RECORD)
+
+
+def _content(api: Any, repo: str, kind: str, revision: str, path: str) -> bytes:
+    """What a small file of a revision holds."""
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
+
+    url = f"{_page(api, repo, kind)}/resolve/{quote(revision, safe='')}/{quote(path)}"
 
     def content() -> bytes:
         response = http_backoff("GET", url, headers=build_hf_headers())
         hf_raise_for_status(response)
         return bytes(response.content)
 
-    return ask(publication.repo, content)
+    return ask(repo, content)
 
 
 def _proposal(api: Any, plan: Plan) -> str | None:
@@ -199,7 +220,7 @@ def _proposal(api: Any, plan: Plan) -> str | None:
         if request.title != publication.message:
             continue
         there = request.git_reference
-        held = _held(api, publication, there)
+        held = _held(api, publication.repo, publication.kind, there)
         record = _record(api, publication, there, held)
         if make_plan(publication, plan.digests, head=there, held=held, record=record).nothing:
             return str(request.url)
@@ -300,15 +321,16 @@ def _address(api: Any, plan: Plan) -> str:
     """Where what was published already lies."""
     if plan.pull_request is not None:
         return plan.pull_request
-    return f"{_page(api, plan.publication)}/commit/{plan.head}"
+    publication = plan.publication
+    return f"{_page(api, publication.repo, publication.kind)}/commit/{plan.head}"
 
 
-def _page(api: Any, publication: Publication) -> str:
+def _page(api: Any, repo: str, kind: str) -> str:
     """The repository's own page."""
     from huggingface_hub import constants
 
-    prefix = constants.REPO_TYPES_URL_PREFIXES.get(publication.kind, "")
-    return f"{api.endpoint}/{prefix}{publication.repo}"
+    prefix = constants.REPO_TYPES_URL_PREFIXES.get(kind, "")
+    return f"{api.endpoint}/{prefix}{repo}"
 
 
 def _api() -> Any:

@@ -7,8 +7,8 @@ Conventions
   datasets are there if they were given.
 * Accuracies are in percent.
 * Names, paths and settings are untrusted: in the text each stands in a code span of its own
-  (``markdown.code``), in which neither HTML nor Markdown means anything, and never in a table, where
-  a bar would end it. Of paths only the last part is shown.
+  (``markdown.code``), in which neither HTML nor Markdown means anything, and never in a table,
+  where a bar would end it. Of paths only the last part is shown.
 """
 
 from __future__ import annotations
