@@ -6,18 +6,25 @@ BIN := .venv/bin
 # made once. (loadgroup would do for the engines, but xdist 3.8 does not group under pytest 9.2.)
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --durations 15
 
-.PHONY: quickstart test test-verl gpu-proof quick check bench audit coverage environment lock clean
+.PHONY: quickstart test test-verl test-hub-old gpu-proof quick check bench audit coverage environment lock clean
 
 quickstart: environment
 	$(BIN)/benchgen quickstart
 
-test: check test-verl
+test: check test-verl test-hub-old
 	$(PYTEST)
 
 # What we give to verl, OpenRLHF and verifiers, with them, in an environment of its own.
 test-verl: environment
 	@./setup verl
 	.venv-verl/bin/python -m pytest tests/integrations
+
+# Publishing with the oldest client of the Hub that we admit, in an environment of its own.
+test-hub-old: environment
+	@./setup hub-old
+	.venv-hub-old/bin/python -m pytest tests/leaderboards/test_hub.py \
+		tests/leaderboards/test_hub_faults.py tests/leaderboards/test_hub_readers.py \
+		tests/leaderboards/test_model_card.py
 
 # On a machine with GPUs and vLLM's build for them: what only those can show, as a JSON.
 gpu-proof: environment
@@ -53,5 +60,5 @@ lock: environment
 	$(BIN)/python requirements/lock.py
 
 clean:
-	rm -rf .venv .venv-verl build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-verl .venv-hub-old build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

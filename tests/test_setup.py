@@ -93,18 +93,19 @@ def test_a_changed_pin_is_installed(tree: Path) -> None:
     assert len(pip_calls(tree)) == 2 * before
 
 
-def test_other_trainers_have_an_environment_of_their_own(tree: Path) -> None:
-    assert run(tree, "verl").returncode == 0
+@pytest.mark.parametrize("name", ["verl", "hub-old"])
+def test_what_wants_other_versions_has_an_environment_of_its_own(tree: Path, name: str) -> None:
+    assert run(tree, name).returncode == 0
     calls = pip_calls(tree)
-    assert calls[-1].endswith("--no-deps -r requirements/verl.txt")
+    assert calls[-1].endswith(f"--no-deps -r requirements/{name}.txt")
     assert not any("cpu.txt" in call or "--editable" in call for call in calls)
-    assert not (tree / ".venv").exists() and (tree / ".venv-verl" / "bin" / "python").exists()
+    assert not (tree / ".venv").exists() and (tree / f".venv-{name}" / "bin" / "python").exists()
     run(tree)
     assert any("cpu.txt" in call for call in pip_calls(tree)[len(calls) :])
     before = pip_calls(tree)
     with (tree / "pyproject.toml").open("a") as file:
         file.write("# not what it is made from\n")
-    again = run(tree, "verl")
+    again = run(tree, name)
     assert (again.returncode, again.stderr, pip_calls(tree)) == (0, "", before)
     unknown = run(tree, "other")
     assert unknown.returncode != 0 and len(unknown.stderr.splitlines()) == 1

@@ -52,7 +52,12 @@ def train(*words: object) -> int:
 
 
 def test_imitation_then_rewards_then_an_evaluation(
-    tmp_path: Path, data: Path, held_out: Path, model: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data: Path,
+    held_out: Path,
+    model: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     common = ["--data", data, "--json", "--save-every", 1]
     sft = ["--objective", "sft", "--model", model, "--steps", 2, "--replies", "answer"]
@@ -80,8 +85,11 @@ def test_imitation_then_rewards_then_an_evaluation(
     assert config["overrides"] == ["clip_high=0.3"] and len(config["data_digest"]) > 16
     words = ["eval", "--engine", "transformers", "--model", told["checkpoint"], "--data", str(data)]
     assert run([*words, "--max-tokens", "4", "--out", str(tmp_path / "run"), "--json"]) == 0
+    # The Hub is not asked.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert run(["publish", "model", str(tmp_path / "rl"), "--repo", "me/reader", "--json",
                 "--out", str(tmp_path / "card"), "--dry-run"]) == 0  # fmt: skip
+    monkeypatch.undo()
     assert "## Curves" in (tmp_path / "card" / "README.md").read_text()
     assert (tmp_path / "card" / "curves.svg").stat().st_size > 1000
     # Asked for again there is nothing to do; asked for more it goes on.

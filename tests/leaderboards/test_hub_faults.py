@@ -21,6 +21,8 @@ from hub_server import TOKEN, Fault, HubServer, Repo, hub_server
 
 from leaderboards.publication import RECORD
 
+pytestmark = pytest.mark.slow
+
 MESSAGE = "the second"
 SOMEBODYS = b"somebody's notes"
 
