@@ -1,13 +1,14 @@
-"""How fast a board's page appears and sorts: 200 runs by 60 categories, in headless Chromium.
+"""How fast a board is built, appears and sorts: 200 runs by 60 categories, in headless Chromium.
 
 Conventions
 -----------
-* The record is made up, by a seed; every tenth name is hostile.
+* The runs are made up, by a seed, of 1,200 problems each; every tenth name is hostile. The
+  build is ``benchgen board`` on their records, from its start to its end, in seconds.
 * First paint is the browser's own first contentful paint of ``index.html``, opened from
   disk, and ``rows`` the time until the rows are drawn, each in the view of scores and in
   that of categories. A sort is the time from the click on a heading until its frame is
   drawn, in the view of categories once it has come to rest.
-* Each figure is the median of ``ROUNDS``, in milliseconds, each round in a page of its own.
+* Each figure is the median of ``ROUNDS``; of the page, in milliseconds, in a page of its own.
 
 Run ``python benchmarks/board.py`` (``--models``, ``--categories``, ``--keep FOLDER``).
 """
@@ -19,19 +20,26 @@ import json
 import random
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from leaderboards.page import board_html
+from benchgen.problem import Outcome
+from evaluators.journal import Sample
+from evaluators.metrics import compute_metrics
+from evaluators.run_directory import Data, RunConfig, RunRecord, problem_scores
+from leaderboards.record import record_of, write_record
 
 SEED = 1
 ROUNDS = 5
 REST = 500
 LEVELS = 4
-PROBLEMS = 2400
+PROBLEMS = 1200
 HOSTILE = (
     "</script><script>window.hacked=1</script>",
     "<img src=x onerror=window.hacked=1>",
@@ -41,8 +49,6 @@ HOSTILE = (
     "\u202egnp.exe",
     "x" * 200,
 )
-METHODS = ("zero-shot", "4 shots", "8 votes")
-RUNGS = ("1 x 512 tokens", "1 x 4096 tokens", "8 x 512 tokens")
 PAINT = """new Promise((done) => {
   new PerformanceObserver((list) => {
     for (const one of list.getEntriesByName('first-contentful-paint')) done(one.startTime);
@@ -73,68 +79,64 @@ SORT = """([place]) => new Promise((done) => {
 })"""
 
 
-def made_up(models: int, categories: int, seed: int = SEED) -> dict[str, Any]:
-    """A board's record with one test, best first."""
-    rng = random.Random(seed)
-    names = [f"category {place:02d}" for place in range(categories)]
-    tasks = [f"suite/task_{place:02d}" for place in range(categories)]
-    levels = [str(1 + place) for place in range(LEVELS)]
-    entries = [_entry(rng, place, names, tasks, levels) for place in range(models)]
-    entries.sort(key=lambda entry: -entry["accuracy"]["value"])
-    for place, entry in enumerate(entries):
-        entry["rank"] = 1 + place // 3 * 3
-        entry["tied"] = True
-        if place:
-            entry["above"] = {"effect": 0.01, "p_value": rng.random(), "test": "McNemar"}
-    return {
-        "schema_version": 2,
-        "title": f"{models} runs, {categories} categories",
-        "benchgen_version": "0",
-        "tests": [
-            {
-                "key": "suite-1-test-text", "suite": "suite", "suite_version": "1", "split": "test",
-                "modality": "text", "data": "sha256:1f0c9be2a4d7", "problems": PROBLEMS,
-                "data_problems": PROBLEMS, "chance": 0.25,
-                "categories": dict.fromkeys(names, 0.25), "tasks": dict.fromkeys(tasks, 0.25),
-                "levels": dict.fromkeys(levels, 0.25), "blind": 0.28, "blind_name": "medoid",
-                "fresh_of": None,
-            }
-        ],
-        "entries": entries, "overall": [], "overall_tests": [], "gaps": [],
-    }  # fmt: skip
+def write_records(folder: Path, models: int, categories: int) -> list[Path]:
+    """Made-up runs as the records that ``benchgen board`` takes, one file a run."""
+    rng = random.Random(SEED)
+    paths = []
+    for place in range(models):
+        samples = _samples(rng, rng.uniform(0.2, 0.95), categories)
+        config = _config(place)
+        metrics = compute_metrics(samples, config.wanted)
+        problems = problem_scores(samples)
+        run = RunRecord(folder, config, metrics, problems, None, 1_700_000_000_000 + place)
+        paths.append(folder / f"{place:03d}.json")
+        write_record(paths[-1], record_of(run))
+    return paths
 
 
-def _entry(
-    rng: random.Random, place: int, names: list[str], tasks: list[str], levels: list[str]
-) -> dict[str, Any]:
-    skill = rng.uniform(0.2, 0.95)
-
-    def figure(problems: int) -> dict[str, Any]:
-        value = min(0.99, max(0.01, skill + rng.uniform(-0.15, 0.15)))
-        half = 1.96 * (value * (1 - value) / problems) ** 0.5
-        low, high = max(0.0, value - half), min(1.0, value + half)
-        return {"value": value, "low": low, "high": high, "problems": problems}
-
-    name = f"{rng.choice(('Qwen', 'Other', 'lab'))}/model-{place:03d}"
+def _config(place: int) -> RunConfig:
+    name = f"{('Qwen', 'Other', 'lab')[place % 3]}/model-{place:03d}"
     if place % 10 == 0:
         name = HOSTILE[place // 10 % len(HOSTILE)] + (f" {place}" if place >= 70 else "")
-    share = PROBLEMS // max(1, len(names))
-    return {
-        "key": f"run-{place:03d}", "test": 0, "name": name, "kind": "model",
-        "method": METHODS[place % 3], "rung": RUNGS[place // 3 % 3], "rank": None, "tied": False,
-        "above": None, "partial": False, "problems": PROBLEMS, "accuracy": figure(PROBLEMS),
-        "categories": {one: figure(share) for one in names},
-        "tasks": {one: figure(share) for one in tasks},
-        "levels": {one: figure(PROBLEMS // LEVELS) for one in levels},
-        "twins": figure(PROBLEMS // 4),
-        "outcomes": {"correct": skill, "wrong": 0.9 - 0.9 * skill, "unparsed": 0.05 - 0.05 * skill,
-                     "truncated": 0.05 - 0.05 * skill, "error": 0.0},
-        "errors": 0, "missing": 0,
-        "quantities": {"tokens per reply": 10 ** rng.uniform(1.5, 3.5),
-                       "seconds per reply": 10 ** rng.uniform(-1.0, 1.0)},
-        "settings": [["engine", "vllm"], ["seed", "0"]],
-        "samples": f"runs/{place:03d}/report.html", "record": f"runs/{place:03d}/metrics.json",
-    }  # fmt: skip
+    data = Data("", "1f0c9be2a4d7" * 5, "suite", "1", "test", PROBLEMS)
+    return RunConfig(
+        model=name, model_source=name, engine="vllm", modality="text", samples=1,
+        temperature=0.0, top_p=1.0, max_tokens=(512, 4096)[place // 3 % 2], seed=0, limit=0,
+        data=data, settings={}, benchgen_version="0",
+    )  # fmt: skip
+
+
+def _samples(rng: random.Random, skill: float, categories: int) -> list[Sample]:
+    tokens = 10 ** rng.uniform(1.5, 2.6)
+    samples = []
+    for place in range(PROBLEMS):
+        item = place // 4
+        category = item % categories
+        right = rng.random() < skill
+        samples.append(
+            Sample(
+                problem=f"item-{place:05d}", epoch=0, prompt_digest="", sampling_digest="",
+                task=f"suite/task_{category:02d}", category=f"category {category:02d}",
+                level=1 + item // categories % LEVELS, twin_group=f"g{item}", cluster=f"g{item}",
+                options=4, target="A", seed=place, reply="", finish_reason="stop", error=None,
+                outcome=Outcome.CORRECT if right else Outcome.WRONG, value=float(right),
+                extracted=None, prompt_tokens=200,
+                completion_tokens=int(tokens * rng.uniform(0.6, 1.4)), cached_tokens=0,
+                thinking_tokens=0, seconds=0.5, session=0, elapsed=0.4 * place, thinking="",
+            )
+        )  # fmt: skip
+    return samples
+
+
+def time_builds(records: list[Path], site: Path) -> float:
+    """The median seconds of ``benchgen board``, from its start to its end."""
+    words = [sys.executable, "-m", "benchgen", "board", *map(str, records), "--out", str(site)]
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
 
 
 def measure(page: Path) -> dict[str, Any]:
@@ -169,16 +171,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--models", type=int, default=200)
     parser.add_argument("--categories", type=int, default=60)
-    parser.add_argument("--keep", type=Path, help="leave the page in this folder")
+    parser.add_argument("--keep", type=Path, help="leave the site in this folder")
     chosen = parser.parse_args()
-    record = made_up(chosen.models, chosen.categories)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = chosen.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        page = folder / "index.html"
-        page.write_text(board_html(record["title"], record, "0"), encoding="utf-8")
-        print(json.dumps({"models": chosen.models, "categories": chosen.categories}
-                         | measure(page), indent=1))  # fmt: skip
+        records = write_records(Path(temporary), chosen.models, chosen.categories)
+        site = chosen.keep or Path(temporary) / "site"
+        build = round(time_builds(records, site), 2)
+        told = {"models": chosen.models, "categories": chosen.categories, "build_s": build}
+        print(json.dumps(told | measure(site / "index.html"), indent=1))
 
 
 if __name__ == "__main__":
