@@ -39,6 +39,9 @@ from leaderboards.publication import (
 TOGETHER = 16 << 20
 """Bytes of files that are announced to the Hub in one request; a larger file has its own."""
 
+OF_THE_HUB = {".gitattributes", "README.md"}
+"""What the Hub itself puts into a repository that it makes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -232,22 +235,25 @@ def _created(api: Any, plan: Plan) -> Plan:
 
     Where it turns out to be somebody else's work, the plan is made anew.
     """
-    publication, unsure = plan.publication, False
+    publication, ours = plan.publication, False
     repo, kind = publication.repo, publication.kind
     sdk = {"space_sdk": "static"} if kind == "space" else {}
     for wait in (*WAITS, None):
         try:
             ask(repo, partial(api.create_repo, repo, repo_type=kind, **sdk))
-            info = ask_again(repo, partial(api.repo_info, repo, repo_type=kind))
-            return replace(plan, head=info.sha)
+            ours = True
+            break
         except Taken:
             break
         except NoAnswer as error:
             if wait is None:
                 raise
-            unsure = True
+            ours = True
             pause(wait, error)
-    return replace(_compared(api, publication, plan.digests, plan.create_pr), creates=unsure)
+    fresh = _compared(api, publication, plan.digests, plan.create_pr)
+    if ours and set(fresh.paths("changed", "unchanged", "deleted")) <= OF_THE_HUB:
+        return replace(plan, head=fresh.head)
+    return replace(fresh, creates=ours)
 
 
 def _sent(api: Any, plan: Plan, progress: Update) -> list[Any]:

@@ -116,8 +116,9 @@ class Fault:
 
     ``kind`` is a status as text (``"500"``; ``"429"`` asks to wait a second), ``drop`` (the
     connection breaks and nothing was done), ``lost`` (it was done, and then the connection
-    breaks), ``race`` (somebody else commits just before), ``kill`` (the process ``victim`` dies
-    before anything is done) or ``killed`` (it dies when it was done).
+    breaks), ``race`` (somebody else commits a file of their own and a ``new.json`` just before),
+    ``kill`` (the process ``victim`` dies before anything is done) or ``killed`` (it dies when it
+    was done).
     """
 
     kind: str
@@ -161,11 +162,11 @@ class HubServer:
         repo.commit("main", held, "initial commit", None)
         return repo
 
-    def somebody_commits(self, repo: Repo, path: str, data: bytes) -> None:
+    def somebody_commits(self, repo: Repo, *paths: str) -> None:
         """A commit of another person's to the main branch."""
         head = repo.refs["main"]
-        files = {**repo.commits[head].files, path: regular(data)}
-        repo.commit("main", files, f"somebody's {path}", head)
+        theirs = {path: regular(b"somebody's") for path in paths}
+        repo.commit("main", {**repo.commits[head].files, **theirs}, f"somebody's {paths[0]}", head)
 
     def writes(self) -> list[str]:
         """The requests that write."""
@@ -300,7 +301,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if kind == "race":
                     for repo in hub.repos.values():
                         if f"{repo.name}/" in url.path:
-                            hub.somebody_commits(repo, f"theirs-{number}.txt", b"of others")
+                            hub.somebody_commits(repo, f"theirs-{number}.txt", "new.json")
                 self._handle(url.path)
 
     def _vanish(self, kill: bool) -> None:

@@ -72,8 +72,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_then_happens(
     tmp_path: Path, hub: HubServer
 ) -> None:
     put(publication(tmp_path, one=b"1", two=b"2", three=b"3"))
-    hub.somebody_commits(hub.repo("me/x"), "theirs", b"")
-    hub.somebody_commits(hub.repo("me/x"), "two", b"theirs, too")
+    hub.somebody_commits(hub.repo("me/x"), "theirs", "two")
     held = hub.repo("me/x").holds()
     hub.arm()
     what = publication(tmp_path, two=b"2", three=b"3", four=b"4", README=b"")

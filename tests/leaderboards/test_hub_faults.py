@@ -237,4 +237,5 @@ def test_a_repository_that_never_rests_is_given_up_with_their_commits_whole(stag
     stage.hub.arm(Fault("race", 1, times=1000))
     told = stage.client.run(repo=one.repo, files=names(one.files), message=MESSAGE)["told"]
     assert told["error"] == "NoAnswer" and "another head" in told["words"]
-    assert held(stage, one) == one.old
+    theirs = hashlib.sha256(b"somebody's").hexdigest()
+    assert held(stage, one) == one.old | {"new.json": theirs}
