@@ -8,7 +8,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from evaluators import paired
 from evaluators.paired import Pair, difference, holm, paired_test
@@ -27,6 +27,14 @@ def test_mcnemar_by_hand() -> None:
     assert found.p_value == pytest.approx(2 * (1 + 10 + 45) / 1024)
     assert (found.problems, found.better, found.worse) == (20, 8, 2)
     assert (found.first, found.second, found.effect) == pytest.approx((0.35, 0.65, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"), [(0, 0), (1, 0), (0, 7), (5, 5), (6, 5), (30, 12), (400, 511)]
+)
+def test_mcnemar_is_the_binomial_test(better: int, worse: int) -> None:
+    known = binomtest(better, better + worse).pvalue if better + worse else 1.0
+    assert difference(binary(better, worse, 3, 3)).p_value == pytest.approx(known, rel=1e-9)
 
 
 def test_interval_as_bonett_and_price_print_it() -> None:
