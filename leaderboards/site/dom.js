@@ -43,6 +43,7 @@ const phrase = (name) => name.replaceAll("_", " ");
 const heading = (name) => phrase(name.charAt(0).toUpperCase() + name.slice(1));
 const taskPhrase = (name) => phrase(name.slice(name.indexOf("/") + 1));
 const levelPhrase = (name) => (/^\d+$/.test(name) ? `level ${name}` : phrase(name));
+const counted = (count, word) => `${whole.format(count)} ${word}${count === 1 ? "" : "s"}`;
 
 const interval = (figure) =>
   figure.low === null || figure.high === null

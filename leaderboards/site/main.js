@@ -77,8 +77,8 @@ const startBoard = () => {
     at.facts.hidden = Boolean(view.wide);
     const count = whole.format(problems) + (problems < all ? ` of ${whole.format(all)}` : "");
     const facts = [
-      `${count} problems, ${split} split`, `${Object.keys(tasks).length} tasks`,
-      `${Object.keys(levels).length} levels`,
+      `${count} problems, ${split} split`, counted(Object.keys(tasks).length, "task"),
+      counted(Object.keys(levels).length, "level"),
     ];
     const code = make("code", "", digestBrief(board.tests[test]));
     code.title = visible(data);
