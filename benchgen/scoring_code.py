@@ -38,12 +38,9 @@ def code_text(node: ast.AST) -> str:
     for name, value in ast.iter_fields(node):
         if name in ("body", "orelse", "finalbody") and isinstance(value, list):
             value = [one for one in value if not _is_words(one)]
-        items = value if isinstance(value, list) else [value]
-        texts = [
-            code_text(item) if isinstance(item, ast.AST) else repr(item)
-            for item in items
-            if item is not None
-        ]
+        # In a list, nothing holds a place: {**a, "k": b} has a key that is none.
+        items = value if isinstance(value, list) else [] if value is None else [value]
+        texts = [code_text(i) if isinstance(i, ast.AST) else repr(i) for i in items]
         if texts:
             parts.append(f"{name}=[{','.join(texts)}]")
     return f"{type(node).__name__}({','.join(parts)})"

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,6 +115,15 @@ class RunConfig:
         return self.engine.partition(":")[0] == "scripted"
 
 
+def display_name(name: str) -> str:
+    """The name without the folders of the machine on which a local model lies."""
+    local = os.path.isabs(name) or name.startswith(("~", "./", "../", "file:"))
+    windows = len(name) > 2 and name[1] == ":" and name[2] in "\\/"
+    if not local and not windows:
+        return name
+    return re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+
+
 def config_to_toml(config: RunConfig) -> str:
     """A TOML document from which ``config_from_toml`` makes an equal configuration."""
     record = dataclasses.asdict(config)
@@ -156,7 +167,7 @@ def read_config(path: Path) -> RunConfig:
     """
     try:
         return config_from_toml(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not the configuration of a run: {error}") from None
 
 

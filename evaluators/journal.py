@@ -104,6 +104,9 @@ class Sample:
         record: Any = json.loads(line)
         if not isinstance(record, dict) or set(record) != set(_FIELDS):
             raise ValueError("not the fields of a sample")
+        known = (record["problem"], record["prompt_digest"], record["sampling_digest"])
+        if not all(isinstance(part, str) for part in known) or type(record["epoch"]) is not int:
+            raise ValueError("a sample is known by words and a number")
         record["outcome"] = Outcome(record["outcome"])
         return cls(**record)
 
@@ -202,7 +205,7 @@ def _read_file(path: Path) -> Iterator[Sample]:
                 return
             try:
                 yield Sample.from_json(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}, line {number}, is not a sample: {error}") from None
 
 

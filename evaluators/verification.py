@@ -63,6 +63,8 @@ def verify_run(folder: Path, data: Path, shots_data: Path | None = None) -> Veri
     known = dataclasses.replace(read_data(data), path=config.data.path)
     if config.data != known:
         raise InputError(f"it is on the data {config.data.digest[:16]}, not {known.digest[:16]}")
+    if config.limit < 0 or config.samples < 1:
+        raise InputError("its configuration asks for no samples")
     if config.code != scoring_digest():
         raise InputError("its replies were judged by other code than today's (eval --rescore)")
     if config.prompting.shots and shots_data is None:
@@ -75,7 +77,11 @@ def verify_run(folder: Path, data: Path, shots_data: Path | None = None) -> Veri
     questions = tuple(
         read_questions(data, config.modality, config.limit, config.prompting, examples)
     )
-    samples = list(map(_checker(Sample, "a sample"), read_samples(folder).values()))
+    # Counted before it is derived what they should be: a file may ask for any number.
+    found = read_samples(folder)
+    if len(found) < config.wanted:
+        raise InputError(f"{config.wanted - len(found)} of {config.wanted} samples are missing")
+    samples = list(map(_checker(Sample, "a sample"), found.values()))
     asks = {ask.key: ask for ask in plan_asks(config, questions, ())}
     for fault in _faults(config, samples, asks):
         raise InputError(fault)
@@ -96,7 +102,10 @@ def _checker(kind: type[_T], name: str) -> Callable[[_T], _T]:
     adapter = TypeAdapter(kind)
 
     def checked(value: _T) -> _T:
-        text = json.dumps(dataclasses.asdict(value))
+        try:
+            text = json.dumps(dataclasses.asdict(value))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"{name} is damaged: {error}") from None
         try:
             return adapter.validate_json(text, strict=True)
         except ValidationError as error:

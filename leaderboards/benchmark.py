@@ -21,7 +21,7 @@ from evaluators.configuration import PLAIN
 from evaluators.questions import Question, read_data, read_questions
 from evaluators.run_directory import Data, RunConfig
 from leaderboards.digests import prompts_digest, questions_digest
-from leaderboards.record import Record
+from leaderboards.record import Record, numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Asked:
     target: str
 
 
+_Derived = tuple[str, str, tuple[int, ...]]
+"""Digests of questions and of prompts, and the clusters in the order of the problems' ids."""
+
+
 class Benchmark:
     """A dataset, and the digests that runs on it have to have.
 
@@ -50,7 +54,7 @@ class Benchmark:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data: Data = read_data(folder)
-        self._digests: dict[tuple[object, ...], tuple[str, str]] = {}
+        self._digests: dict[tuple[object, ...], _Derived] = {}
 
     def refusal(self, record: Record) -> str | None:
         """Why the record is none of a run on this dataset; None if it is one.
@@ -75,14 +79,14 @@ class Benchmark:
             )
         if len(record.scores) != config.problems:
             return f"{config.problems - len(record.scores)} of its problems were never asked"
-        questions, prompts = self._digests_of(config)
-        if digests.questions != questions:
+        questions, prompts, clusters = self._digests_of(config)
+        if digests.questions != questions or record.clusters != clusters:
             return "its problems, keys or slices are not those of the dataset"
         if not config.prompting.shots and digests.prompts != prompts:
             return "its prompts are not those of the dataset"
         return None
 
-    def _digests_of(self, config: RunConfig) -> tuple[str, str]:
+    def _digests_of(self, config: RunConfig) -> _Derived:
         key = (config.modality, config.problems, config.prompting)
         if key not in self._digests:
             prompting = PLAIN if config.prompting.shots else config.prompting
@@ -128,6 +132,7 @@ def check_agreement(records: Sequence[tuple[str, Record]]) -> None:
             ),
             ("problems, keys or slices", *same): digests.questions,
             ("scoring code", data): digests.code,
+            ("clusters", *same): repr(record.clusters),
         }  # fmt: skip
         if not config.prompting.shots:
             facts["prompts", *same, config.modality, config.prompting] = digests.prompts
@@ -140,7 +145,7 @@ def check_agreement(records: Sequence[tuple[str, Record]]) -> None:
                 )
 
 
-def _digests(questions: Iterable[Question]) -> tuple[str, str]:
+def _digests(questions: Iterable[Question]) -> _Derived:
     asked, prompts = [], []
     for question in questions:
         problem = question.problem
@@ -157,4 +162,6 @@ def _digests(questions: Iterable[Question]) -> tuple[str, str]:
             )
         )
         prompts.append((problem.id, question.digest))
-    return questions_digest(asked), prompts_digest(prompts)
+    asked.sort(key=lambda one: one.problem)
+    clusters = numbered(one.cluster for one in asked)
+    return questions_digest(asked), prompts_digest(prompts), clusters

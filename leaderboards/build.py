@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from leaderboards.records import Source
 
 PAGE = "index.html"
 FOLDERS = {"records": ".json", "every_eval_ever": ".json", "runs": ".html"}
-"""What is in a site's folders belongs to the board: what is not of this one is removed."""
+_OURS = re.compile(r"[a-z0-9-]+-[0-9a-f]{8}")
+"""Of a site that is made anew, files of these folders are removed that have such names and are
+not of this board."""
 
 
 def write_board(board: Board, sources: Sequence[Source], out: Path) -> Path:
@@ -42,6 +45,8 @@ def write_board(board: Board, sources: Sequence[Source], out: Path) -> Path:
         A report cannot be read, or the folder cannot be made or written.
     """
     record = board_record(board, __version__)
+    anew = (out / "board.json").is_file()
+    kept = {Path(source.place).resolve() for source in sources}
     try:
         out.mkdir(parents=True, exist_ok=True)
         written = set()
@@ -50,7 +55,8 @@ def write_board(board: Board, sources: Sequence[Source], out: Path) -> Path:
                 (out / name).parent.mkdir(exist_ok=True)
                 write_whole(out / name, data)
                 written.add(name)
-        _remove_others(out, written)
+        if anew:
+            _remove_others(out, written, kept)
         contents = {
             "board.json": json.dumps(record, allow_nan=False) + "\n",
             "board.csv": board_csv(board),
@@ -75,8 +81,10 @@ def _files(source: Source) -> dict[str, bytes]:
     return files
 
 
-def _remove_others(out: Path, written: set[str]) -> None:
+def _remove_others(out: Path, written: set[str], kept: set[Path]) -> None:
+    """Remove what an earlier board wrote; never what this one was made of."""
     for folder, ending in FOLDERS.items():
-        for path in (out / folder).glob(f"*{ending}*"):
-            if f"{folder}/{path.name}" not in written:
+        for path in (out / folder).glob(f"*{ending}"):
+            ours = _OURS.fullmatch(path.name.removesuffix(ending)) is not None
+            if ours and f"{folder}/{path.name}" not in written and path.resolve() not in kept:
                 path.unlink()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import re
 from typing import Any
 
 from leaderboards.board import Board, Entry, Figure, Test
@@ -101,5 +102,7 @@ def _safe(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
+        cell = f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
+        # A lone carriage return ends a row for some readers, and what follows begins a cell.
+        return re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", "\ufffd", cell)
     return str(cell).lower() if isinstance(cell, bool) else repr(cell)

@@ -107,7 +107,7 @@ def _read(path: str, data: bytes) -> list[dict[str, Any]]:
 
     try:
         items = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         items = None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise InputError(f"{path} of the repository is no list of results: put it right there")

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evaluators.configuration import display_name
 from evaluators.run_directory import RunConfig
-from leaderboards.record import Record, display_name
+from leaderboards.record import Record
 
 BLIND_CONTROLS = {"none": "nothing shown", "other": "another item's stimulus shown"}
 

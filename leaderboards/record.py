@@ -18,9 +18,8 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchgen.errors import InputError
 from benchgen.files import write_whole
+from benchgen.problem import Outcome
+from evaluators.configuration import display_name
+from evaluators.intervals import clustered_interval
 from evaluators.run_directory import Metrics, RunConfig, RunRecord, Slice
 from leaderboards.digests import (
     configuration_digest,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 ROUNDING = 1e-9
+LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999; no count is as high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,6 @@ class Record:
 def record_of(run: RunRecord) -> Record:
     """The record of a run that ended."""
     config = published(run.config)
-    numbers: dict[str, int] = {}
     return Record(
         config=config,
         metrics=run.metrics,
@@ -90,9 +93,15 @@ def record_of(run: RunRecord) -> Record:
             configuration=configuration_digest(config),
         ),
         scores=tuple(p.score for p in run.problems),
-        clusters=tuple(numbers.setdefault(p.cluster, len(numbers)) for p in run.problems),
+        clusters=numbered(p.cluster for p in run.problems),
         began=run.began,
     )
+
+
+def numbered(clusters: Iterable[str]) -> tuple[int, ...]:
+    """Numbers for names, in the order in which these first come."""
+    numbers: dict[str, int] = {}
+    return tuple(numbers.setdefault(cluster, len(numbers)) for cluster in clusters)
 
 
 def published(config: RunConfig) -> RunConfig:
@@ -105,11 +114,6 @@ def published(config: RunConfig) -> RunConfig:
         data=dataclasses.replace(config.data, path=""),
         settings=settings,
     )
-
-
-def display_name(name: str) -> str:
-    """The name without the folders of the machine on which a local model lies."""
-    return os.path.basename(name.rstrip("/")) if os.path.isabs(name) else name
 
 
 def _unplaced(value: Any) -> Any:
@@ -177,7 +181,10 @@ def parse_record(text: str, name: str) -> Record:
         )
     try:
         record = _adapter().validate_json(text, strict=True)
-    except ValidationError as error:
+        record_json(record)  # JSON has no number that is infinite or none.
+    except (ValueError, OverflowError) as error:
+        if not isinstance(error, ValidationError):
+            raise InputError(f"{name} is not the record of a run: {error}") from None
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise InputError(f"{name} is not the record of a run: {place}: {first['msg']}") from None
@@ -216,6 +223,10 @@ def _faults(record: Record) -> Iterator[str]:
         yield "its configuration names other code than its digests"
     if not len(record.scores) == len(record.clusters) == metrics.overall.problems:
         yield "its scores are not as many as its problems"
+    if not len(scored) <= metrics.overall.scored <= len(scored) * config.samples:
+        yield "its scores are not of its scored samples"
+    if metrics.complete and len(scored) < len(record.scores):
+        yield "it is complete and lacks scores"
     if not record.scores or not all(0 <= score <= 1 for score in scored):
         yield "a score lies outside 0 to 1"
     if not all(0 <= cluster < len(record.clusters) for cluster in record.clusters):
@@ -224,7 +235,24 @@ def _faults(record: Record) -> Iterator[str]:
         yield from _slice_faults(name, part)
     if config.samples < 1 or metrics.wanted != config.wanted:
         yield "its samples are not as many as its configuration asks for"
+    counts = [*(getattr(metrics.tokens, n) for n in metrics.tokens.__slots__), record.began]
+    if not all(0 <= count <= LATEST for count in counts):
+        yield "its tokens or its time are impossible"
+    if metrics.cost is not None and metrics.cost < 0:
+        yield "its cost is below 0"
+    twins = metrics.twins
+    if twins is not None and not (
+        0 <= twins.low <= twins.rate <= twins.high <= 1 and 0 <= twins.all_right <= twins.groups
+    ):
+        yield "its twins are impossible"
     overall = metrics.overall
+    if config.samples == 1 and len(scored) == len(record.scores) > 0:
+        low, high = clustered_interval(scored, record.clusters)
+        told = (overall.low, overall.high)
+        if None in told or any(
+            abs((a or 0.0) - b) > ROUNDING for a, b in zip(told, (low, high), strict=True)
+        ):
+            yield "its interval is not that of its scores"
     # With a failed sample, a problem's weight in the accuracy is not that of the others.
     if overall.accuracy is not None and overall.scored == len(scored) * config.samples:
         mean = math.fsum(scored) / len(scored)
@@ -236,6 +264,12 @@ def _faults(record: Record) -> Iterator[str]:
     for table in (metrics.by_category, metrics.by_task, metrics.by_level, metrics.by_task_level):
         if sum(part.problems for part in table.values()) != overall.problems:
             yield "its slices are not made of its problems"
+        if (
+            sum(part.samples for part in table.values()) != overall.samples
+            or sum(part.scored for part in table.values()) != overall.scored
+            or abs(math.fsum(map(_right, table.values())) - _right(overall)) > 1e-6
+        ):
+            yield "its slices do not add up to its whole"
 
 
 def _slices(metrics: Metrics) -> Iterator[tuple[str, Slice]]:
@@ -243,6 +277,10 @@ def _slices(metrics: Metrics) -> Iterator[tuple[str, Slice]]:
     tables = (metrics.by_category, metrics.by_task, metrics.by_level, metrics.by_task_level)
     for table in tables:
         yield from table.items()
+
+
+def _right(part: Slice) -> float:
+    return 0.0 if part.accuracy is None else part.accuracy * part.scored
 
 
 def _slice_faults(name: str, part: Slice) -> Iterator[str]:
@@ -256,5 +294,7 @@ def _slice_faults(name: str, part: Slice) -> Iterator[str]:
             yield f"{name}: the accuracy lies outside its interval"
     if not 0 <= part.scored <= part.samples or (part.accuracy is None) != (part.scored == 0):
         yield f"{name}: the scored samples are not among its samples"
+    if set(part.outcomes) != {outcome.value for outcome in Outcome}:
+        yield f"{name}: the outcomes are others than there are"
     if any(n < 0 for n in part.outcomes.values()) or sum(part.outcomes.values()) != part.samples:
         yield f"{name}: the outcomes are not those of its samples"

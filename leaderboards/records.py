@@ -14,7 +14,7 @@ from benchgen.errors import InputError
 from evaluators.run_directory import read_run
 from leaderboards.record import (
     Record,
-    check_record,
+    parse_record,
     read_record,
     record_json,
     record_key,
@@ -69,8 +69,13 @@ def read_source(place: Path) -> Source:
     run = read_run(place)
     if run.metrics.overall.samples == 0:
         raise InputError(f"{place} holds no samples")
-    record = record_of(run)
-    check_record(record, str(place))
+    try:
+        # Through its own file: what a damaged run directory holds may be of any type.
+        record = parse_record(record_json(record_of(run)), str(place))
+    except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{place} is damaged: {error}") from None
     return _source(place, record, run.report)
 
 

@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 from benchgen.errors import InputError
 
 _T = TypeVar("_T")
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def _read(path: Path, digest: str, verb: str, parsed: Callable[[Mapping[str, Any
         report = json.loads(path.read_text(encoding="utf-8"))
         told, passed = report["digest"], report["passed"]
         found = parsed(report)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _DAMAGED as error:
         raise InputError(
             f"{path} is not what benchgen {verb} DIR --json prints: {error!r}"
         ) from None

@@ -13,6 +13,7 @@ Conventions
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import tempfile
 import zipfile
@@ -32,7 +33,8 @@ SAMPLES = "samples-00000.jsonl"
 MOST_BYTES = 4 << 30
 _MEMBERS = re.compile(r"config\.toml|samples-\d{5}\.jsonl")
 _UNREADABLE = (
-    OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
+    OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile,
+    zlib.error, lzma.LZMAError,
 )  # fmt: skip
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 

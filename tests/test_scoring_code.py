@@ -21,6 +21,14 @@ def test_a_change_of_the_code_shows() -> None:
         assert code_text(ast.parse(changed)) != before
 
 
+def test_what_holds_a_place_by_being_nothing_counts() -> None:
+    for one, other in (
+        ("{**a, 'k': b}", "{'k': a, **b}"),
+        ("def f(*, a=1, b): pass", "def f(*, a, b=1): pass"),
+    ):
+        assert code_text(ast.parse(one)) != code_text(ast.parse(other))
+
+
 def test_all_that_judges_is_covered_and_nothing_that_draws() -> None:
     reached = set(scoring_code._reached())
     assert {"answers", "doubts", "problem"} <= reached

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchgen.files import write_whole
 from benchgen.problem import Outcome
-from evaluators.configuration import RunConfig
+from evaluators.configuration import RunConfig, display_name
 from evaluators.journal import Sample
 from evaluators.metrics import Metrics, Slice
 from evaluators.questions import Question, message_words
@@ -90,7 +90,7 @@ def report_html(
             "policy": f"sha256-{digest}",
             "style": _asset("style.css"),
             "script": script,
-            "model": escape(config.model),
+            "model": escape(display_name(config.model)),
             "facts": _facts(config),
             "notices": _notices(metrics),
             "summary": _summary(metrics),
@@ -150,7 +150,9 @@ def _data_uri(image: bytes) -> str:
 
 def _facts(config: RunConfig) -> str:
     data = config.data
-    source = f" ({config.model_source})" if config.model_source not in ("", config.model) else ""
+    # The page may be published: it names no folder of this machine.
+    named = display_name(config.model_source)
+    source = f" ({named})" if named not in ("", display_name(config.model)) else ""
     prompting = config.prompting
     facts = [
         f"Engine {config.engine}{source}",

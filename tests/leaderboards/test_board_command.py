@@ -136,6 +136,22 @@ def test_a_run_that_left_the_board_leaves_no_page_or_record(write_run, tmp_path:
     assert "CNAME" in names, "what is not the board's is not touched"
 
 
+def test_a_board_removes_nothing_that_is_not_a_boards(write_run, tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", "one")
+    build([first], tmp_path / "old")
+    (record,) = (tmp_path / "old" / "records").iterdir()
+    folder = tmp_path / "mine"
+    theirs = {"records/alice.json": record.read_bytes(), "records/bob.json": b"{}",
+              "runs/notes.html": b"x", f"records/{record.name}.bak": b"y"}  # fmt: skip
+    for name, data in theirs.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    for _ in range(2):
+        build([folder / "records" / "alice.json"], folder)
+        found = contents(folder)
+        assert {name: found[name] for name in theirs} == theirs
+
+
 def test_a_board_is_made_again_of_its_own_records(write_run, tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", "one", twins=True),
             write_run(tmp_path / "b", "two", twins=True)]  # fmt: skip

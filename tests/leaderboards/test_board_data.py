@@ -13,6 +13,7 @@ from leaderboards.board import make_board
 from leaderboards.downloads import board_csv, board_record
 from leaderboards.records import read_sources
 
+CARRIED = ["m\r=1+1", "m\n=1+1", "m\x0b@x"]
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1+2", "@SUM(A1)", "\tx", "  =1+1", '"=1', "a,b"]
 
 
@@ -23,6 +24,14 @@ def test_a_spreadsheet_runs_no_model_name(write_run, tmp_path: Path, name: str) 
     cell = next(row["name"] for row in rows if row["kind"] == "model")
     assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t"))
     assert cell.removeprefix("'") == name
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_no_name_begins_a_row_of_its_own(write_run, tmp_path: Path, name: str) -> None:
+    board = make_board(read_sources([write_run(tmp_path / "m", name)]), "t")
+    lines = board_csv(board).split("\n")
+    assert len(lines) == 1 + len(board.entries) + 1
+    assert not [line for line in lines if "\r" in line or "\x0b" in line]
 
 
 def test_a_spreadsheet_runs_no_category(write_run, tmp_path: Path) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.configuration import Prompting
+from evaluators.configuration import Prompting, display_name
 from evaluators.run_directory import read_run
 from leaderboards.blind import Blind
 from leaderboards.board import Board, Entry, Figure, make_board
-from leaderboards.record import display_name
 from leaderboards.records import read_sources
 
 

@@ -61,6 +61,18 @@ def better(record: dict[str, Any]) -> None:
     record["scores"][record["scores"].index(0.0)] = 1.0
 
 
+def unscored(record: dict[str, Any]) -> None:
+    """All but one problem without a score, so that the mean cannot be held against them."""
+    record["scores"] = [1.0] + [None] * 143
+    record["metrics"]["overall"]["accuracy"] = 0.9
+
+
+def flattered(record: dict[str, Any]) -> None:
+    """Every category as if all had been right."""
+    for part in record["metrics"]["by_category"].values():
+        part.update(accuracy=1.0, high=1.0)
+
+
 DAMAGES: list[tuple[Change, str]] = [
     (put("schema_version", 2), "schema version 2, this program reads 1"),
     (put("config.model", 5), "config.model"),
@@ -81,7 +93,15 @@ DAMAGES: list[tuple[Change, str]] = [
     (put("scores", []), "not as many as its problems"),
     (put("clusters", ["a"] * 144), "clusters.0"),
     (put("clusters", [-1] * 144), "impossible number"),
-    (better, "that of its scores"),
+    (better, "interval is not that of its scores|that of its scores"),
+    (unscored, "not of its scored samples|lacks scores"),
+    (flattered, "do not add up to its whole"),
+    (put("clusters", list(range(144))), "interval is not that of its scores"),
+    (put("metrics.twins.rate", 5.0), "twins are impossible"),
+    (put("metrics.overall.outcomes", {"correct": 144}), "others than there are"),
+    (put("metrics.tokens.completion", 10**400), "is not the record|impossible"),
+    (put("metrics.cost", float("inf")), "is not the record"),
+    (put("began", 10**18), "time are impossible"),
 ]
 
 

@@ -198,6 +198,53 @@ def test_a_run_on_other_data_is_refused(run: Path, tmp_path: Path) -> None:
         submit(run, other, tmp_path / "board")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("limit = 0", "limit = -1"),
+        ("samples = 2", "samples = 1000000000"),
+        ("[settings]", "[settings]\nwhen = 2020-01-01"),
+        ("[settings]", "[settings]\ndeep = " + "[" * 5000),
+        ("seed = 5", "seed = 1e400"),
+    ],
+    ids=range(5),
+)
+def test_a_malformed_configuration_is_one_line(
+    run: Path, data: Path, tmp_path: Path, before: str, after: str
+) -> None:
+    text = (run / "config.toml").read_text("utf-8")
+    assert before in text
+    (run / "config.toml").write_text(text.replace(before, after, 1), "utf-8")
+    with pytest.raises(InputError, match="is refused"):
+        submit(run, data, tmp_path / "board")
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, "null", "{}", '{"problem": []}', "\x00", "1e400"], ids=range(6)
+)
+def test_a_malformed_journal_is_one_line(
+    run: Path, data: Path, tmp_path: Path, line: str
+) -> None:
+    with (run / "samples-00000.jsonl").open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(InputError, match="is refused"):
+        submit(run, data, tmp_path / "board")
+
+
+def test_a_sample_known_by_a_list_is_one_line(run: Path, data: Path, tmp_path: Path) -> None:
+    samples = lines(run)
+    samples[0]["problem"] = []
+    write_lines(run, samples)
+    with pytest.raises(InputError, match="is refused"):
+        submit(run, data, tmp_path / "board")
+
+
+def test_a_page_of_samples_names_no_folder(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    evaluate(data, folder, engine="scripted:gold", model="/home/someone/secret/model")
+    assert "someone" not in (folder / "report.html").read_text("utf-8")
+
+
 def zipped(path: Path, members: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
