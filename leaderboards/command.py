@@ -12,6 +12,7 @@ from leaderboards.benchmark import Benchmark, check_agreement, check_records
 from leaderboards.blind import read_blind
 from leaderboards.board import Board, make_board
 from leaderboards.build import write_board
+from leaderboards.cells import heading
 from leaderboards.records import Source, read_sources
 
 
@@ -45,18 +46,13 @@ def build(
     blind = None if audit is None else read_blind(audit)
     if title is None:
         suites = sorted({source.record.config.data.suite for source in sources})
-        title = f"{' and '.join(map(_heading, suites))} leaderboard"
+        title = f"{' and '.join(map(heading, suites))} leaderboard"
     board = make_board(sources, title, blind, _whole_digests(fresh, sources))
     if blind is not None and all(test.blind is None for test in board.tests):
         raise InputError(f"{audit} is of another suite, split or set of tasks than the runs")
     _check_fresh(board, fresh)
     page = write_board(board, sources, Path(out))
     return {"page": str(page), "tests": _tests(board)}
-
-
-def _heading(name: str) -> str:
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
 
 
 def _whole_digests(begun: Sequence[str], sources: Sequence[Source]) -> list[str]:

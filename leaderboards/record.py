@@ -171,7 +171,7 @@ def parse_record(text: str, name: str) -> Record:
     from pydantic import ValidationError
 
     try:
-        plain = json.loads(text)
+        plain = json.loads(text, parse_float=_finite, parse_constant=_finite)
         version = plain["schema_version"]
     except (ValueError, RecursionError, KeyError, TypeError):
         raise InputError(f"{name} is not the record of a run") from None
@@ -181,15 +181,20 @@ def parse_record(text: str, name: str) -> Record:
         )
     try:
         record = _adapter().validate_json(text, strict=True)
-        record_json(record)  # JSON has no number that is infinite or none.
-    except (ValueError, OverflowError) as error:
-        if not isinstance(error, ValidationError):
-            raise InputError(f"{name} is not the record of a run: {error}") from None
+    except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise InputError(f"{name} is not the record of a run: {place}: {first['msg']}") from None
     check_record(record, name)
     return record
+
+
+def _finite(text: str) -> float:
+    """A number; JSON has none that is infinite or none at all."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
 
 
 def check_record(record: Record, name: str) -> None:
