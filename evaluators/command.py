@@ -17,15 +17,14 @@ import benchgen
 from benchgen.errors import InputError
 from benchgen.executors import EVERYTHING, Share
 from benchgen.files import remove_leftovers
-from benchgen.prompt import PROMPT_MODALITIES
 from benchgen.scoring_code import scoring_digest
 from evaluators.at_k import Measure
 from evaluators.baselines import PREFIX, open_baseline
 from evaluators.configuration import (
     PLAIN,
-    STIMULI,
     Prompting,
     RunConfig,
+    check_config,
     check_resumable,
     read_config,
 )
@@ -117,10 +116,10 @@ def evaluate(
         The disk is full, say; what was journalled stays, and the run can be resumed.
     """
     source, folder = Path(data), Path(out)
-    _check_numbers(samples, temperature, top_p, max_tokens, limit)
-    _check_prompting(modality, prompting, shots_data)
-    if thinking_budget < 0:
-        raise InputError(f"--thinking-budget is 0 or more, not {thinking_budget}")
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit is at least 1, not {limit}")
+    if bool(prompting.shots) != (shots_data is not None):
+        raise InputError("--shots and --shots-data go together")
     for measure in reporting.measures:
         if measure.k > samples:
             raise InputError(f"{measure.name} needs -n {measure.k} samples a problem or more")
@@ -149,6 +148,7 @@ def evaluate(
         benchgen_version=benchgen.__version__,
         code=scoring_digest(),
     )
+    check_config(config)
     asked = _Questions(source, _examples(shots_data, modality, prompting))
     next(asked.read(config))  # a missing modality shows before a model is loaded
     if begun is not None:
@@ -385,29 +385,3 @@ def _begun(folder: Path) -> RunConfig | None:
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"{folder} cannot be written")
     return None
-
-
-def _check_numbers(
-    samples: int, temperature: float, top_p: float, max_tokens: int, limit: int | None
-) -> None:
-    if samples < 1:
-        raise InputError(f"at least 1 sample a problem (-n), not {samples}")
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise InputError(f"--temperature is 0 or more, not {temperature}")
-    if not 0 < top_p <= 1:
-        raise InputError(f"--top-p is above 0 and at most 1, not {top_p}")
-    if max_tokens < 1:
-        raise InputError(f"--max-tokens is at least 1, not {max_tokens}")
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit is at least 1, not {limit}")
-
-
-def _check_prompting(modality: str, prompting: Prompting, shots_data: Path | str | None) -> None:
-    if modality not in PROMPT_MODALITIES:
-        raise InputError(f"modality is {', '.join(PROMPT_MODALITIES)}, not {modality!r}")
-    if prompting.stimulus not in STIMULI:
-        raise InputError(f"the stimulus is {', '.join(STIMULI)}, not {prompting.stimulus!r}")
-    if prompting.shots < 0:
-        raise InputError(f"--shots is 0 or more, not {prompting.shots}")
-    if bool(prompting.shots) != (shots_data is not None):
-        raise InputError("--shots and --shots-data go together")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import re
 import tomllib
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchgen.errors import InputError
+from benchgen.prompt import PROMPT_MODALITIES
 
 SCHEMA_VERSION = 3
 
@@ -113,6 +115,36 @@ class RunConfig:
     def scripted(self) -> bool:
         """The replies come from a script, not from a model: a marked baseline."""
         return self.engine.partition(":")[0] == "scripted"
+
+
+def check_config(config: RunConfig) -> None:
+    """Whether a run can have been made so, whatever the file says.
+
+    Raises
+    ------
+    InputError
+        A setting has a value that there is none of.
+    """
+    prompting = config.prompting
+    if config.modality not in PROMPT_MODALITIES:
+        raise InputError(f"modality is {', '.join(PROMPT_MODALITIES)}, not {config.modality!r}")
+    if prompting.stimulus not in STIMULI:
+        raise InputError(f"the stimulus is {', '.join(STIMULI)}, not {prompting.stimulus!r}")
+    if not (math.isfinite(config.temperature) and config.temperature >= 0):
+        raise InputError(f"--temperature is 0 or more, not {config.temperature}")
+    if not 0 < config.top_p <= 1:
+        raise InputError(f"--top-p is above 0 and at most 1, not {config.top_p}")
+    counts = (
+        ("samples a problem (-n) are", config.samples, 1),
+        ("--max-tokens is", config.max_tokens, 1),
+        ("--limit is", config.limit, 0),
+        ("--shots is", prompting.shots, 0),
+        ("--thinking-budget is", config.thinking_budget, 0),
+        ("problems are", config.data.problems, 1),
+    )
+    for name, count, least in counts:
+        if count < least:
+            raise InputError(f"{name} {least} or more, not {count}")
 
 
 def display_name(name: str) -> str:

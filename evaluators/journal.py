@@ -32,6 +32,12 @@ from benchgen.problem import Outcome
 
 PATTERN = "samples-*.jsonl"
 SYNC_SECONDS = 2.0
+MOST_LINE = 64 << 20
+"""Bytes of a line that can be a sample."""
+LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999; no count is as high."""
+LONGEST = 1e9
+"""Seconds: no reply takes thirty years."""
 
 SampleKey = tuple[str, int, str, str]
 """Problem id, epoch, prompt digest, sampling digest."""
@@ -187,7 +193,7 @@ def read_samples(folder: Path) -> dict[SampleKey, Sample]:
     Raises
     ------
     InputError
-        A line that is not the last one of its file is not a sample.
+        A file cannot be read, or a line that is not the last one of its file is not a sample.
     """
     samples: dict[SampleKey, Sample] = {}
     for path in sorted(folder.glob(PATTERN)):
@@ -199,8 +205,14 @@ def read_samples(folder: Path) -> dict[SampleKey, Sample]:
 
 
 def _read_file(path: Path) -> Iterator[Sample]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    with file:
+        for number, line in enumerate(iter(lambda: file.readline(MOST_LINE), b""), start=1):
+            if len(line) == MOST_LINE:
+                raise InputError(f"{path}, line {number}, is not a sample: it is too long")
             if not line.endswith(b"\n"):
                 return
             try:

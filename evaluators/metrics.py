@@ -57,6 +57,16 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What twins are judged by: one sample's ``score``, None without a reply."""
+
+    twin_group: str
+    epoch: int
+    options: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Twins:
     """The all-twins-right rate: ``groups`` counts group times epoch."""
 
@@ -174,13 +184,44 @@ def compute_metrics(
             ).items()
         },
         at_k={measure.name: measure_at(measure, samples) for measure in measures},
-        twins=_twins(samples),
+        twins=twins_all_right(
+            Answer(s.twin_group, s.epoch, s.options, None if s.failed else s.value)
+            for s in samples
+        ),
         tokens=tokens,
         seconds=Seconds(
             wall=_wall_seconds(samples),
             replies=math.fsum(sample.seconds for sample in samples),
         ),
         cost=None if prices is None else prices.cost(tokens),
+    )
+
+
+def twins_all_right(answers: Iterable[Answer]) -> Twins | None:
+    """How often every problem of a group is right; None where there is no whole group."""
+    groups: dict[tuple[str, int], list[Answer]] = {}
+    for answer in answers:
+        groups.setdefault((answer.twin_group, answer.epoch), []).append(answer)
+    values: list[float] = []
+    names: list[str] = []
+    chances: list[float] = []
+    for (name, _), members in groups.items():
+        size = members[0].options
+        if size < 2 or len(members) != size or any(m.score is None for m in members):
+            continue
+        values.append(float(all(member.score == 1.0 for member in members)))
+        names.append(name)
+        chances.append(float(size) ** -size)
+    if not values:
+        return None
+    low, high = clustered_interval(values, names)
+    return Twins(
+        groups=len(values),
+        all_right=int(sum(values)),
+        rate=sum(values) / len(values),
+        low=low,
+        high=high,
+        chance=math.fsum(chances) / len(chances),
     )
 
 
@@ -267,33 +308,6 @@ def _slice(samples: Sequence[Sample]) -> Slice:
         high=high,
         chance=math.fsum(guesses) / len(guesses) if guesses else 0.0,
         outcomes=outcomes,
-    )
-
-
-def _twins(samples: Iterable[Sample]) -> Twins | None:
-    groups: dict[tuple[str, int], list[Sample]] = {}
-    for sample in samples:
-        groups.setdefault((sample.twin_group, sample.epoch), []).append(sample)
-    values: list[float] = []
-    names: list[str] = []
-    chances: list[float] = []
-    for (name, _), members in groups.items():
-        size = members[0].options
-        if size < 2 or len(members) != size or any(member.failed for member in members):
-            continue
-        values.append(float(all(member.value == 1.0 for member in members)))
-        names.append(name)
-        chances.append(float(size) ** -size)
-    if not values:
-        return None
-    low, high = clustered_interval(values, names)
-    return Twins(
-        groups=len(values),
-        all_right=int(sum(values)),
-        rate=sum(values) / len(values),
-        low=low,
-        high=high,
-        chance=math.fsum(chances) / len(chances),
     )
 
 

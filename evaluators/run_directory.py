@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 from benchgen.files import write_whole
 from evaluators.configuration import SCHEMA_VERSION, Data, RunConfig, config_to_toml, read_config
 from evaluators.journal import Sample, read_samples
@@ -120,7 +120,7 @@ def read_run(path: Path | str) -> RunRecord:
         if version != SCHEMA_VERSION:
             raise ValueError(f"schema version {version}, this program reads {SCHEMA_VERSION}")
         metrics = metrics_from_json(record)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGED as error:
         raise InputError(f"{folder / METRICS} cannot be read: {error!r}") from None
     report = folder / REPORT
     samples = read_samples(folder).values()

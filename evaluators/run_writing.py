@@ -30,7 +30,8 @@ def write_run(
     """
     metrics = compute_metrics(samples, config.wanted)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    under_way = folder.with_name(f"{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    # Hidden, so that whoever reads all runs of a folder does not find one that was cut here.
+    under_way = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     under_way.mkdir()
     try:
         write_config(under_way, config)

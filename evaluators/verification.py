@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,8 @@ from typing import Any, TypeVar
 from benchgen.errors import InputError
 from benchgen.outside import cluster_of
 from benchgen.scoring_code import scoring_digest
-from evaluators.configuration import RunConfig, read_config
-from evaluators.journal import Sample, SampleKey, read_samples
+from evaluators.configuration import RunConfig, check_config, read_config
+from evaluators.journal import LATEST, LONGEST, Sample, SampleKey, read_samples
 from evaluators.metrics import compute_metrics, metrics_to_json
 from evaluators.questions import (
     Examples,
@@ -63,8 +62,7 @@ def verify_run(folder: Path, data: Path, shots_data: Path | None = None) -> Veri
     known = dataclasses.replace(read_data(data), path=config.data.path)
     if config.data != known:
         raise InputError(f"it is on the data {config.data.digest[:16]}, not {known.digest[:16]}")
-    if config.limit < 0 or config.samples < 1:
-        raise InputError("its configuration asks for no samples")
+    check_config(config)
     if config.code != scoring_digest():
         raise InputError("its replies were judged by other code than today's (eval --rescore)")
     if config.prompting.shots and shots_data is None:
@@ -147,7 +145,7 @@ def _faults(
         counts = (sample.prompt_tokens, sample.completion_tokens, sample.cached_tokens,
                   sample.thinking_tokens, sample.session)  # fmt: skip
         times = (sample.seconds, sample.elapsed)
-        if min(counts) < 0 or not all(math.isfinite(t) and t >= 0 for t in times):
+        if not (all(0 <= n <= LATEST for n in counts) and all(0 <= t <= LONGEST for t in times)):
             yield f"the counts of {sample.problem!r} are impossible"
         if sample.cached_tokens > sample.prompt_tokens or (
             sample.thinking_tokens > sample.completion_tokens

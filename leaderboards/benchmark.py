@@ -21,6 +21,7 @@ from evaluators.configuration import PLAIN
 from evaluators.questions import Question, read_data, read_questions
 from evaluators.run_directory import Data, RunConfig
 from leaderboards.digests import prompts_digest, questions_digest
+from leaderboards.earned import unearned
 from leaderboards.record import Record, numbered
 
 
@@ -38,8 +39,14 @@ class Asked:
     target: str
 
 
-_Derived = tuple[str, str, tuple[int, ...]]
-"""Digests of questions and of prompts, and the clusters in the order of the problems' ids."""
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """What a record of a run on ``problems``, which are in the order of their ids, has to have."""
+
+    problems: tuple[Asked, ...]
+    questions: str
+    prompts: str
+    clusters: tuple[int, ...]
 
 
 class Benchmark:
@@ -54,7 +61,7 @@ class Benchmark:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data: Data = read_data(folder)
-        self._digests: dict[tuple[object, ...], _Derived] = {}
+        self._derived: dict[tuple[object, ...], _Derived] = {}
 
     def refusal(self, record: Record) -> str | None:
         """Why the record is none of a run on this dataset; None if it is one.
@@ -79,20 +86,21 @@ class Benchmark:
             )
         if len(record.scores) != config.problems:
             return f"{config.problems - len(record.scores)} of its problems were never asked"
-        questions, prompts, clusters = self._digests_of(config)
-        if digests.questions != questions or record.clusters != clusters:
+        derived = self._derived_for(config)
+        if digests.questions != derived.questions or record.clusters != derived.clusters:
             return "its problems, keys or slices are not those of the dataset"
-        if not config.prompting.shots and digests.prompts != prompts:
+        if not config.prompting.shots and digests.prompts != derived.prompts:
             return "its prompts are not those of the dataset"
-        return None
+        figure = unearned(record, derived.problems)
+        return None if figure is None else f"its scores do not earn what it states of {figure}"
 
-    def _digests_of(self, config: RunConfig) -> _Derived:
+    def _derived_for(self, config: RunConfig) -> _Derived:
         key = (config.modality, config.problems, config.prompting)
-        if key not in self._digests:
+        if key not in self._derived:
             prompting = PLAIN if config.prompting.shots else config.prompting
             read = read_questions(self.folder, config.modality, config.problems, prompting)
-            self._digests[key] = _digests(read)
-        return self._digests[key]
+            self._derived[key] = _derive(read)
+        return self._derived[key]
 
 
 def check_records(records: Sequence[tuple[str, Record]], benchmarks: Iterable[Benchmark]) -> None:
@@ -145,7 +153,7 @@ def check_agreement(records: Sequence[tuple[str, Record]]) -> None:
                 )
 
 
-def _digests(questions: Iterable[Question]) -> _Derived:
+def _derive(questions: Iterable[Question]) -> _Derived:
     asked, prompts = [], []
     for question in questions:
         problem = question.problem
@@ -164,4 +172,4 @@ def _digests(questions: Iterable[Question]) -> _Derived:
         prompts.append((problem.id, question.digest))
     asked.sort(key=lambda one: one.problem)
     clusters = numbered(one.cluster for one in asked)
-    return questions_digest(asked), prompts_digest(prompts), clusters
+    return _Derived(tuple(asked), questions_digest(asked), prompts_digest(prompts), clusters)

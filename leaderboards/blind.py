@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def read_blind(path: Path | str) -> Blind:
         tasks = frozenset(cell["task"] for cell in audit.get("cells", ()))
         if not 0 <= share <= 1:
             raise ValueError(f"an accuracy lies in [0, 1], not {share}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGED as error:
         raise InputError(f"{path} is not the JSON of an audit: {error!r}") from None
     suite, slash, _ = (task or "").partition("/")
     return Blind(name, share, suite if slash else None, split or None, tasks or None)

@@ -52,7 +52,7 @@ def dataset_card(splits: Sequence[Split], sources: Sequence[Source], repo: str) 
         "its answer, and every option of each was judged by a second engine that shares no code "
         "with the generator. Every item has a twin for every option, the same to the byte in "
         "question and options and different in content and key, so that no reader of these alone "
-        "beats chance.",
+        f"beats chance. {_where_twins_are(splits)}",
         _example(sources),
         "## How to run it",
         _running(repo, sources),
@@ -222,6 +222,13 @@ def _command(manifest: Manifest) -> str:
         words += ["--level", ",".join(map(str, plan["levels"]))]
     words += ["--twins"] * plan["twins"]
     return shlex.join([*map(str, words), "--out", plan["split"]])
+
+
+def _where_twins_are(splits: Sequence[Split]) -> str:
+    held = [split.name for split in splits if split.manifest.configuration["twins"]]
+    if not held:
+        return "The twins are not here: the audit built them."
+    return f"The twins stand beside it in {' and '.join(held)}."
 
 
 def _verification(splits: Sequence[Split]) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 from leaderboards.method import method_of, rung_of
 from leaderboards.record import Record
 
@@ -107,7 +107,7 @@ def _read(path: str, data: bytes) -> list[dict[str, Any]]:
 
     try:
         items = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, *DAMAGED):
         items = None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise InputError(f"{path} of the repository is no list of results: put it right there")

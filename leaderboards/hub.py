@@ -40,7 +40,7 @@ TOGETHER = 16 << 20
 """Bytes of files that are announced to the Hub in one request; a larger file has its own."""
 
 OF_THE_HUB = {".gitattributes", "README.md"}
-"""What the Hub itself puts into a repository that it makes."""
+"""What the Hub itself puts into a repository that it makes (a Space's stub of a card)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _content(api: Any, repo: str, kind: str, revision: str, path: str) -> bytes:
 
 
 def _proposal(api: Any, plan: Plan) -> str | None:
-    """The address of an open pull request that proposes just this."""
+    """The address of an open pull request that holds all of this."""
     publication = plan.publication
 
     def requests() -> list[Any]:
@@ -225,7 +225,12 @@ def _proposal(api: Any, plan: Plan) -> str | None:
         there = request.git_reference
         held = _held(api, publication.repo, publication.kind, there)
         record = _record(api, publication, there, held)
-        if make_plan(publication, plan.digests, head=there, held=held, record=record).nothing:
+        asked = replace(publication, base=None)
+        try:
+            proposed = make_plan(asked, plan.digests, head=there, held=held, record=record)
+        except InputError:
+            continue  # Anybody may propose anything: such a record is not ours.
+        if proposed.nothing:
             return str(request.url)
     return None
 
@@ -233,15 +238,16 @@ def _proposal(api: Any, plan: Plan) -> str | None:
 def _created(api: Any, plan: Plan) -> Plan:
     """Make the repository; the plan with its first commit as head.
 
-    Where it turns out to be somebody else's work, the plan is made anew.
+    Where it may be somebody else's work, the plan is made anew.
     """
     publication, ours = plan.publication, False
+    created = False
     repo, kind = publication.repo, publication.kind
     sdk = {"space_sdk": "static"} if kind == "space" else {}
     for wait in (*WAITS, None):
         try:
             ask(repo, partial(api.create_repo, repo, repo_type=kind, **sdk))
-            ours = True
+            ours = created = True
             break
         except Taken:
             break
@@ -251,7 +257,7 @@ def _created(api: Any, plan: Plan) -> Plan:
             ours = True
             pause(wait, error)
     fresh = _compared(api, publication, plan.digests, plan.create_pr)
-    if ours and set(fresh.paths("changed", "unchanged", "deleted")) <= OF_THE_HUB:
+    if created and set(fresh.paths("changed", "unchanged", "deleted")) <= OF_THE_HUB:
         return replace(plan, head=fresh.head)
     return replace(fresh, creates=ours)
 
@@ -261,13 +267,17 @@ def _sent(api: Any, plan: Plan, progress: Update) -> list[Any]:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     publication = plan.publication
-    sources: dict[str, Path | bytes] = {**dict(publication.files), RECORD: plan.record}
+    sources: dict[str, Path | bytes] = dict(publication.files)
+    if plan.record is not None:
+        sources[RECORD] = plan.record
     added = []
     for path in plan.paths("added", "changed"):
         source = sources[path]
         if isinstance(source, Path) and not source.is_file():
             raise InputError(f"{source} is gone since the plan was made")
-        added.append(CommitOperationAdd(path, source if isinstance(source, bytes) else str(source)))
+        # Resolved: the client would take a "~" for somebody's home, and "..", past a link, away.
+        content = source if isinstance(source, bytes) else str(source.resolve())
+        added.append(CommitOperationAdd(path, content))
     total = sum(operation.upload_info.size for operation in added)
     done = 0
     for batch in _batches(added):
@@ -300,14 +310,23 @@ def _batches(operations: Sequence[Any]) -> Iterator[list[Any]]:
 
 
 def _check_sent(plan: Plan, added: Sequence[Any]) -> None:
-    """Whether the commit will hold what was planned, and all of it."""
+    """Whether the commit will hold what was planned, and all of it.
+
+    Small files go with the commit itself: these are held from here on, so that it is what was
+    checked that goes.
+    """
     for operation in added:
         path = operation.path_in_repo
         # What the repository's .gitignore names the client leaves out without a word.
         if operation._should_ignore:
             raise InputError(f"the .gitignore of {plan.publication.repo} leaves out {path}")
-        planned = plan.digests[path] if path in plan.digests else digest_of(plan.record)
-        if operation.upload_info.sha256.hex() != planned.sha256:
+        planned = plan.digests[path] if path in plan.digests else digest_of(plan.record or b"")
+        sent = operation.upload_info.sha256.hex()
+        if operation._upload_mode == "regular":
+            with operation.as_file() as file:
+                operation.path_or_fileobj = file.read()
+            sent = digest_of(operation.path_or_fileobj).sha256
+        if sent != planned.sha256:
             raise InputError(f"{path} has changed since the plan was made")
 
 

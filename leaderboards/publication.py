@@ -6,7 +6,8 @@ Conventions
   is in LFS (or Xet) by its SHA-256. Digests are of what is sent, in hexadecimal.
 * ``RECORD`` in the repository names the files that publications wrote there, by part. Only of
   these is one deleted that its part has no more; a file that is there already just as it would be
-  published was not written by us and is not recorded.
+  published was not written by us and is not recorded. A publication of no part is none of this:
+  it deletes nothing and is not recorded.
 * Nothing here asks the Hub; a plan is made of what it holds.
 """
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 
 KINDS = ("model", "dataset", "space")
 RECORD = ".benchgen/publication.json"
@@ -33,7 +34,9 @@ class Publication:
 
     ``files`` are pairs of a path in the repository and the file that goes there. ``part`` names
     what they are of the repository: a publication takes the place of an earlier one of its part,
-    and leaves the files of other parts alone.
+    and leaves the files of other parts alone; with None it only adds and changes. ``base`` is the
+    commit that the files were made of, where they were made of one: on another they would undo
+    what others did since.
 
     Raises
     ------
@@ -45,7 +48,8 @@ class Publication:
     kind: str
     files: tuple[tuple[str, Path], ...]
     message: str
-    part: str = "main"
+    part: str | None = "main"
+    base: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -106,8 +110,8 @@ class Plan:
 
     ``head`` is the commit it was compared with, None as long as there is no repository, and
     ``creates`` whether it makes one. ``pull_request`` is the address of one that is open and
-    proposes just this. ``record`` is what ``RECORD`` will hold; it is among ``changes``, which
-    are sorted by path.
+    holds all of this. ``record`` is what ``RECORD`` will hold, None for a publication of no part;
+    it is among ``changes``, which are sorted by path.
     """
 
     publication: Publication
@@ -116,7 +120,7 @@ class Plan:
     creates: bool
     changes: tuple[Change, ...]
     digests: Mapping[str, Digest]
-    record: bytes
+    record: bytes | None
     pull_request: str | None = None
 
     @property
@@ -133,7 +137,7 @@ class Plan:
         """The plan in words, a line a path."""
         where = f"{self.publication.kind} {self.publication.repo}"
         if self.pull_request is not None:
-            return [f"{where}: an open pull request proposes just this: {self.pull_request}"]
+            return [f"{where}: an open pull request holds all of this: {self.pull_request}"]
         if self.nothing:
             return [f"{where} holds all of this already: nothing to change"]
         how = "a pull request for " if self.create_pr else "create " if self.creates else ""
@@ -230,23 +234,29 @@ def make_plan(
     Raises
     ------
     InputError
-        ``record`` is damaged.
+        ``record`` is damaged, or the files were made of another commit than ``head``.
     """
-    parts = _read_record(record, publication.repo)
-    before = parts.get(publication.part, frozenset())
-    others = frozenset[str]().union(*(v for name, v in parts.items() if name != publication.part))
+    if publication.base not in (None, head):
+        raise InputError(
+            f"somebody has changed {publication.repo} since it was read: run it again"
+        )
     changes = [
         Change(path, _action(held.get(path), digest), digest.bytes)
         for path, digest in digests.items()
     ]
-    written = {change.path for change in changes if change.action != "unchanged"}
-    gone = (before & held.keys()) - digests.keys() - others
-    changes += [Change(path, "deleted", 0) for path in gone]
-    after = parts | {publication.part: frozenset(written | (before & digests.keys()))}
-    text = _write_record(after)
-    if record is not None or any(after.values()):
-        digest = digest_of(text)
-        changes.append(Change(RECORD, _action(held.get(RECORD), digest), digest.bytes))
+    text: bytes | None = None
+    if publication.part is not None:
+        parts = _read_record(record, publication.repo)
+        before = parts.pop(publication.part, frozenset())
+        written = {change.path for change in changes if change.action != "unchanged"}
+        others = frozenset[str]().union(*parts.values())
+        gone = (before & held.keys()) - digests.keys() - others
+        changes += [Change(path, "deleted", 0) for path in gone]
+        parts[publication.part] = frozenset(written | (before & digests.keys()))
+        text = _write_record(parts)
+        if record is not None or any(parts.values()):
+            digest = digest_of(text)
+            changes.append(Change(RECORD, _action(held.get(RECORD), digest), digest.bytes))
     changes.sort(key=lambda change: change.path)
     return Plan(publication, create_pr, head, head is None, tuple(changes), digests, text)
 
@@ -262,10 +272,12 @@ def _read_record(data: bytes | None, repo: str) -> dict[str, frozenset[str]]:
         return {}
     try:
         parts = json.loads(data)["parts"]
+        if not all(isinstance(paths, list) for paths in parts.values()):
+            raise TypeError("a part is a list of paths")
         if not all(isinstance(path, str) for paths in parts.values() for path in paths):
             raise TypeError("a path is text")
         return {part: frozenset(paths) for part, paths in parts.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except DAMAGED:
         # What it names would be deleted: better to ask than to guess.
         raise InputError(
             f"{RECORD} of {repo} is not as benchgen writes it: put it right there, or delete it"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchgen.console import Update
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 from benchgen.files import write_whole
 from leaderboards.build import FOLDERS, PAGE
 from leaderboards.downloads import SCHEMA_VERSION
@@ -73,7 +73,7 @@ def _title(site: Path) -> str:
     try:
         board = json.loads(path.read_text(encoding="utf-8"))
         version, title = board["schema_version"], board["title"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         raise InputError(f"{path} cannot be read: {error!r}") from None
     if version != SCHEMA_VERSION or not isinstance(title, str):
         raise InputError(f"{path} has schema version {version!r}: make the board anew")

@@ -5,6 +5,7 @@ Conventions
 * The benchmark is a dataset that was published by ``publish dataset``. A run has to be of just the
   data that it holds now: that is asked of the Hub, and the entry names that revision.
 * Nobody's model is written to unasked: it is a pull request that was asked for, or a dry run.
+* The files may hold results of others, too: nothing is ever deleted, and no record is left there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchgen.console import Update
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 from benchgen.files import write_whole
 from leaderboards.benchmark import check_agreement
 from leaderboards.eval_results import FOLDER, changed_files, entry_of
@@ -65,14 +66,15 @@ def publish_results(
         if digest not in held_data:
             raise InputError(f"{one.place} is on the data {digest[:16]}, which {benchmark} has not")
     entries = [entry_of(one.record, benchmark, revision, source) for one in sources]
-    _, held = read_files(repo, "model", f"{FOLDER}/*.yaml")
+    head, held = read_files(repo, "model", f"{FOLDER}/*.yaml")
     changed = changed_files(held, entries)
     for name, data in changed.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(out / name, data)
     files = tuple((name, out / name) for name in sorted(changed))
     message = f"Results on {benchmark}"
-    publication = Publication(repo, "model", files, message, "results")
+    # The files hold what others have written into them as well, as it was at this commit.
+    publication = Publication(repo, "model", files, message, part=None, base=head)
     return {"repo": repo} | send(publication, dry_run=dry_run, create_pr=True, progress=progress)
 
 
@@ -87,5 +89,5 @@ def _check_models(sources: Sequence[Source], repo: str) -> None:
 def _digest(repo: str, path: str, data: bytes) -> str:
     try:
         return str(json.loads(data)["digest"])
-    except (ValueError, KeyError, TypeError):
+    except DAMAGED:
         raise InputError(f"{path} of {repo} is not the manifest of a dataset") from None

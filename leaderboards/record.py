@@ -25,11 +25,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 from benchgen.files import write_whole
 from benchgen.problem import Outcome
-from evaluators.configuration import display_name
+from evaluators.configuration import check_config, display_name
 from evaluators.intervals import clustered_interval
+from evaluators.journal import LATEST
 from evaluators.run_directory import Metrics, RunConfig, RunRecord, Slice
 from leaderboards.digests import (
     configuration_digest,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 ROUNDING = 1e-9
-LATEST = 253_402_300_799_999
-"""The last millisecond of the year 9999; no count is as high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +170,9 @@ def parse_record(text: str, name: str) -> Record:
     from pydantic import ValidationError
 
     try:
-        plain = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        plain = json.loads(text, parse_float=_finite, parse_constant=_finite, parse_int=_count)
         version = plain["schema_version"]
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except DAMAGED:
         raise InputError(f"{name} is not the record of a run") from None
     if version != SCHEMA_VERSION:
         raise InputError(
@@ -195,6 +194,13 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number")
     return value
+
+
+def _count(text: str) -> int:
+    """A whole number; no count of a record has as many digits."""
+    if len(text) > 20:
+        raise ValueError("a number is impossibly large")
+    return int(text)
 
 
 def check_record(record: Record, name: str) -> None:
@@ -219,6 +225,10 @@ def _adapter() -> TypeAdapter[Record]:
 def _faults(record: Record) -> Iterator[str]:
     """What a record's parts say against each other, the first first."""
     config, metrics = record.config, record.metrics
+    try:
+        check_config(config)
+    except InputError as error:
+        yield f"its configuration is impossible: {error}"
     scored = [score for score in record.scores if score is not None]
     if config != published(config):
         yield "its configuration names a place"
@@ -238,7 +248,7 @@ def _faults(record: Record) -> Iterator[str]:
         yield "a cluster has an impossible number"
     for name, part in _slices(metrics):
         yield from _slice_faults(name, part)
-    if config.samples < 1 or metrics.wanted != config.wanted:
+    if metrics.wanted != config.wanted:
         yield "its samples are not as many as its configuration asks for"
     counts = [*(getattr(metrics.tokens, n) for n in metrics.tokens.__slots__), record.began]
     if not all(0 <= count <= LATEST for count in counts):

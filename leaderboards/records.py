@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 from evaluators.run_directory import read_run
 from leaderboards.record import (
     Record,
@@ -66,15 +66,15 @@ def read_source(place: Path) -> Source:
     """
     if place.is_file():
         return _source(place, read_record(place), None)
-    run = read_run(place)
-    if run.metrics.overall.samples == 0:
-        raise InputError(f"{place} holds no samples")
     try:
+        run = read_run(place)
+        if run.metrics.overall.samples == 0:
+            raise InputError(f"{place} holds no samples")
         # Through its own file: what a damaged run directory holds may be of any type.
         record = parse_record(record_json(record_of(run)), str(place))
-    except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except DAMAGED as error:
         raise InputError(f"{place} is damaged: {error}") from None
     return _source(place, record, run.report)
 

@@ -14,12 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchgen.errors import InputError
+from benchgen.errors import DAMAGED, InputError
 
 _T = TypeVar("_T")
-_DAMAGED = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ def _read(path: Path, digest: str, verb: str, parsed: Callable[[Mapping[str, Any
         report = json.loads(path.read_text(encoding="utf-8"))
         told, passed = report["digest"], report["passed"]
         found = parsed(report)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise InputError(
             f"{path} is not what benchgen {verb} DIR --json prints: {error!r}"
         ) from None

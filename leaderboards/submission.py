@@ -26,11 +26,12 @@ from evaluators.run_directory import CONFIG, read_run
 from evaluators.run_writing import write_run
 from evaluators.verification import Verified, verify_run
 from leaderboards.benchmark import Benchmark
-from leaderboards.record import check_record, published, record_json, record_key, record_of
+from leaderboards.record import parse_record, published, record_json, record_key, record_of
 
 ENDING = ".zip"
 SAMPLES = "samples-00000.jsonl"
-MOST_BYTES = 4 << 30
+MOST_BYTES = 1 << 30
+MOST_CONFIG = 1 << 20
 _MEMBERS = re.compile(r"config\.toml|samples-\d{5}\.jsonl")
 _UNREADABLE = (
     OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile,
@@ -57,8 +58,9 @@ def submit(run: Path, data: Path, out: Path, shots_data: Path | None = None) -> 
             verified = verify_run(place, data, shots_data)
             taken = _taken_in(verified, Path(scratch) / "taken")
             run_record = read_run(taken)
-            record = record_of(run_record)
-            check_record(record, "it")
+            # As a board will read it: through its own file.
+            text = record_json(record_of(run_record))
+            record = parse_record(text, "it")
             reason = Benchmark(data).refusal(record)
         except InputError as error:
             raise InputError(f"{run} is refused: {_named(str(error), place, run)}") from None
@@ -69,7 +71,7 @@ def submit(run: Path, data: Path, out: Path, shots_data: Path | None = None) -> 
                 out.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(out, packed(taken))
                 return out
-            folder = out / record_key(record, record_json(record))
+            folder = out / record_key(record, text)
             if folder.exists():
                 raise InputError(f"{folder} is there already: the run was taken in before")
             write_run(folder, run_record.config, verified.samples, verified.questions)
@@ -108,9 +110,13 @@ def _unpacked(file: Path, folder: Path) -> Path:
                     raise InputError(f"{file} is refused: it holds {member.filename!r}")
             if sum(member.file_size for member in members) > MOST_BYTES:
                 raise InputError(f"{file} is refused: it unpacks to more than {MOST_BYTES:,} bytes")
+            if archive.getinfo(CONFIG).file_size > MOST_CONFIG:
+                raise InputError(f"{file} is refused: its {CONFIG} is too large to be one")
             for member in members:
                 # What is read is no longer than what the directory states: zipfile sees to it.
                 archive.extract(member, folder)
+    except InputError:
+        raise
     except _UNREADABLE as error:
         raise InputError(f"{file} is refused: it cannot be unpacked: {error}") from None
     return folder

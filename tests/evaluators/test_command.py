@@ -255,7 +255,7 @@ def test_another_model_is_refused_even_when_it_must_be_opened_to_be_known(
     ("arguments", "said"),
     [
         ({"modality": "sound"}, "modality is text, image, both"),
-        ({"samples": 0}, "at least 1 sample"),
+        ({"samples": 0}, "samples a problem (-n) are 1 or more, not 0"),
         ({"temperature": -1.0}, "--temperature"),
         ({"temperature": float("nan")}, "--temperature"),
         ({"top_p": 0.0}, "--top-p"),

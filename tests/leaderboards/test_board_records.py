@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from benchgen.errors import InputError
+from leaderboards.blind import read_blind
 from leaderboards.records import read_sources
 
 
@@ -37,6 +39,42 @@ def test_torn_metrics_are_refused(write_run, tmp_path: Path) -> None:
     (run / "metrics.json").write_text(whole[: len(whole) // 2], "utf-8")
     with pytest.raises(InputError, match="torn"):
         read_sources([run])
+
+
+@pytest.mark.parametrize("words", ["[" * 100_000, "{}", "[]", "null", '"x"', ""], ids=range(6))
+def test_metrics_that_are_something_else_are_refused(
+    write_run, tmp_path: Path, words: str
+) -> None:
+    run = write_run(tmp_path / "strange")
+    (run / "metrics.json").write_text(words, "utf-8")
+    with pytest.raises(InputError, match="strange") as caught:
+        read_sources([run])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"value": "1"}, {"session": "1"}])
+def test_a_sample_of_other_types_is_refused(
+    write_run, tmp_path: Path, change: dict[str, object]
+) -> None:
+    run = write_run(tmp_path / "strange")
+    journal = run / "samples-00000.jsonl"
+    first, *rest = journal.read_text("utf-8").splitlines()
+    journal.write_text("\n".join([json.dumps(json.loads(first) | change), *rest, ""]), "utf-8")
+    with pytest.raises(InputError, match="strange"):
+        read_sources([run])
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["[" * 100_000, "{}", "[]", "\xff", f'{{"best_blind": {{"name": "x", "accuracy": {10**400}}}}}',
+     '{"best_blind": {"name": "x", "accuracy": 0.5}, "cells": [1]}'],
+    ids=range(6),
+)  # fmt: skip
+def test_what_is_no_audit_is_one_line(tmp_path: Path, words: str) -> None:
+    (tmp_path / "audit.json").write_text(words, "latin-1")
+    with pytest.raises(InputError, match="is not the JSON of an audit") as caught:
+        read_blind(tmp_path / "audit.json")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_run_given_twice_under_two_names_is_refused(write_run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -81,6 +82,16 @@ def test_the_card_declares_the_whole_and_the_lean_configurations(
         "--out test", "inspect eval hf/org/music", "one reading",
     ):  # fmt: skip
         assert str(words) in body
+
+
+def test_the_card_says_where_the_twins_are(bench: Path, tmp_path: Path) -> None:
+    (split,) = splits_of(tmp_path, bench)
+    assert "The twins are not here" in card_of((split,))[1]
+    configuration = {**split.manifest.configuration, "twins": True}
+    with_twins = dataclasses.replace(
+        split, manifest=dataclasses.replace(split.manifest, configuration=configuration)
+    )
+    assert "The twins stand beside it in test." in card_of((with_twins,))[1]
 
 
 def test_the_features_are_those_that_datasets_reads(bench: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import LARGE, TOKEN, Fault, HubServer, hub_server
+from hub_server import LARGE, TOKEN, Fault, HubServer, hub_server, regular
 from huggingface_hub import constants
 
 from benchgen.errors import InputError
 from leaderboards import hub_calls
-from leaderboards.hub import Published, check_repos, plan, publish
+from leaderboards.hub import Published, _commit, check_repos, plan, publish
 from leaderboards.publication import RECORD, Publication
 
 CARD = b"---\nlicense: mit\n---\n# A name\n"
@@ -130,6 +130,38 @@ def test_a_file_that_changes_after_the_plan_is_not_published(
     assert hub.repo("me/x").holds() == held
 
 
+def test_a_small_file_that_changes_as_the_commit_is_sent_goes_as_it_was_planned(
+    tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = publication(tmp_path, **{"README.md": CARD, "b": b"planned"})
+    planned = plan(what)
+
+    def commit(*sent: Any) -> Any:
+        for _, source in what.files:
+            source.write_bytes(b"changed")
+        return _commit(*sent)
+
+    monkeypatch.setattr("leaderboards.hub._commit", commit)
+    publish(planned)
+    held = hub.repo("me/x").holds()
+    assert {path: held[path] for path, _ in what.files} == {
+        path: planned.digests[path].sha256 for path, _ in what.files
+    }
+
+
+@pytest.mark.parametrize("folder", ["~", "link/.."])
+def test_a_folder_with_a_name_that_clients_expand_is_published(
+    tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    (tmp_path / "other" / "inside").mkdir(parents=True)
+    (tmp_path / "~").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "other" / "inside")
+    monkeypatch.chdir(tmp_path)
+    Path(folder, "a.json").write_bytes(b"{}")
+    put(Publication("me/x", "model", (("a.json", Path(folder, "a.json")),), "a message"))
+    assert "a.json" in hub.repo("me/x").holds()
+
+
 def test_a_file_that_the_repository_ignores_is_told_and_nothing_is_published(
     tmp_path: Path, hub: HubServer
 ) -> None:
@@ -168,11 +200,19 @@ def test_a_pull_request_changes_no_branch_and_is_made_once(tmp_path: Path, hub: 
     hub.arm()
     again = put(what, create_pr=True)
     assert again.plan.nothing and again.url == done.url and hub.writes() == []
-    assert "an open pull request proposes just this" in again.plan.lines()[0]
+    assert "an open pull request holds all of this" in again.plan.lines()[0]
     # One that was closed is no reason not to ask again, nor is another's of the same name.
     repo.closed.add(1)
     assert put(what, create_pr=True).url.endswith("/2")
     assert put(publication(tmp_path, a=b"3"), create_pr=True).url.endswith("/3")
+
+
+def test_a_proposal_of_somebody_elses_stops_nobody(tmp_path: Path, hub: HubServer) -> None:
+    put(publication(tmp_path, a=b"1"))
+    repo = hub.repo("me/x")
+    files = {**repo.commits[repo.refs["main"]].files, RECORD: regular(b"[damaged")}
+    repo.commit("refs/pr/1", files, "a message", repo.refs["main"])
+    assert put(publication(tmp_path, a=b"2"), create_pr=True).url.endswith("/2")
 
 
 def test_a_pull_request_makes_no_repository(tmp_path: Path, hub: HubServer) -> None:
@@ -191,6 +231,21 @@ def test_somebody_who_makes_the_repository_in_between_keeps_their_files(
     assert not done.plan.creates
     assert done.plan.paths("changed") == ["a"] and done.plan.paths("added") == [RECORD, "b"]
     assert hub.repo("me/x").holds().keys() == {"a", "b", "c", RECORD}
+
+
+@pytest.mark.parametrize("kind", ["model", "space"])
+def test_a_card_that_somebody_else_wrote_is_not_called_new(
+    tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    # Making the repository was not answered and not done; somebody else makes it meanwhile.
+    monkeypatch.setattr(
+        "leaderboards.hub.pause", lambda *_: hub.add("me/x", kind, **{"README.md": b"theirs"})
+    )
+    planned = plan(publication(tmp_path, kind, **{"README.md": CARD, "a": b"1"}))
+    hub.arm(Fault("500", 1))
+    done = publish(planned)
+    assert done.plan.paths("changed") == ["README.md"]
+    assert "initial commit" in hub.repo("me/x", kind).history()
 
 
 def test_a_repository_that_is_deleted_in_between_is_told(tmp_path: Path, hub: HubServer) -> None:

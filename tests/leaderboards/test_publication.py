@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -24,7 +25,9 @@ from leaderboards.publication import (
 )
 
 
-def publication(folder: Path, files: Mapping[str, bytes], part: str = "main") -> Publication:
+def publication(
+    folder: Path, files: Mapping[str, bytes], part: str | None = "main"
+) -> Publication:
     listed = []
     for number, (path, data) in enumerate(files.items()):
         source = folder / f"{part}-{number}"
@@ -55,7 +58,7 @@ def after(plan: Plan, held: dict[str, Held]) -> dict[str, Held]:
     """What the repository holds when the plan was carried out."""
     found = {path: kept for path, kept in held.items() if path not in plan.paths("deleted")}
     for path in plan.paths("added", "changed"):
-        digest = plan.digests.get(path) or digest_of(plan.record)
+        digest = plan.digests.get(path) or digest_of(plan.record or b"")
         found[path] = Held(digest.git, None)
     return found
 
@@ -89,7 +92,7 @@ def test_what_is_there_already_and_not_ours_changes_nothing_and_is_not_claimed(
     plan = planned(publication(tmp_path, {"a": b"1"}), held)
     assert plan.nothing and actions(plan) == {"a": "unchanged"}
     plan = planned(publication(tmp_path, {"a": b"1", "b": b"2"}), held)
-    assert json.loads(plan.record) == {"parts": {"main": ["b"]}}
+    assert json.loads(plan.record or b"") == {"parts": {"main": ["b"]}}
     plan = planned(publication(tmp_path, {"c": b"3"}), after(plan, held), plan.record)
     assert actions(plan) == {RECORD: "changed", "b": "deleted", "c": "added"}
 
@@ -123,6 +126,21 @@ def test_a_part_leaves_the_files_of_others_alone(tmp_path: Path) -> None:
     assert left.paths("deleted") == [] and left.nothing is False
 
 
+def test_what_is_of_no_part_deletes_nothing_and_leaves_no_record(tmp_path: Path) -> None:
+    held = after(planned(publication(tmp_path, {"r.yaml": b"1"}, "results"), {}), {})
+    what = publication(tmp_path, {"s.yaml": b"2"}, None)
+    plan = planned(what, held, b"[damaged")
+    assert actions(plan) == {"s.yaml": "added"} and plan.record is None
+    assert planned(what, after(plan, held)).nothing
+
+
+def test_files_that_were_made_of_another_commit_undo_nothing(tmp_path: Path) -> None:
+    what = dataclasses.replace(publication(tmp_path, {"a": b"1"}), base="2" * 40)
+    with pytest.raises(InputError, match="somebody has changed me/x since it was read"):
+        planned(what, {})
+    assert planned(dataclasses.replace(what, base="1" * 40), {}).paths("added")
+
+
 def test_a_new_repository_is_said_to_be_made(tmp_path: Path) -> None:
     what = publication(tmp_path, {"a": b"1"})
     plan = make_plan(what, digests_of(what), head=None, held={}, record=None)
@@ -134,7 +152,8 @@ def test_a_new_repository_is_said_to_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "record",
     [b"", b"{", b"[]", b'{"parts": []}', b'{"parts": {"main": 1}}', b'{"parts": {"main": [1]}}',
-     b'{"other": {}}', b"\xff\xfe"],
+     b'{"parts": {"main": "ab"}}', b'{"parts": ' + b"[" * 100_000, b'{"other": {}}',
+     b"\xff\xfe"],
 )  # fmt: skip
 def test_a_damaged_record_deletes_nothing(tmp_path: Path, record: bytes) -> None:
     what = publication(tmp_path, {"a": b"1"})

@@ -228,6 +228,24 @@ def test_a_score_takes_the_place_of_an_older_one_whatever_its_file_is_called(
     assert first == older[0] and second["value"] != 99.0
 
 
+def test_results_on_a_second_benchmark_leave_those_on_the_first(
+    place: tuple[HubServer, Stranger], bench: Path, model_run: Path
+) -> None:
+    hub, stranger = place
+    theirs = [{"dataset": {"id": "me/music", "task_id": "sheet_music_text"}, "value": 99.0}]
+    repo = hub.add("org/model", **{".eval_results/all.yaml": yaml.safe_dump(theirs).encode()})
+    for number, name in enumerate(("me/music", "me/other"), start=1):
+        words = [name if word == "me/music" else word for word in dataset_words(bench)]
+        benchgen(stranger, *words)
+        words = [name if word == "me/music" else word for word in results_words(model_run)]
+        done = benchgen(stranger, *words, "--create-pr")
+        assert changes(done, "deleted") == set() and len(changes(done, "added", "changed")) == 1
+        # Merged by whoever the model is of.
+        repo.refs["main"] = repo.refs[f"refs/pr/{number}"]
+        repo.closed.add(number)
+    assert repo.holds().keys() == {".eval_results/all.yaml", ".eval_results/me--other.yaml"}
+
+
 def test_results_that_are_not_of_the_benchmark_or_model_are_refused(
     place: tuple[HubServer, Stranger], bench: Path, model_run: Path, write_run: Any, tmp_path: Path
 ) -> None:

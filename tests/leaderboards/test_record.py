@@ -117,7 +117,7 @@ def test_a_record_that_was_changed_is_refused(text: str, damage: Change, line: s
 @pytest.mark.parametrize(
     "words",
     ["", "[]", "null", "{", '{"schema_version": 1}', '{"schema_version": 1, "scores": [NaN]}',
-     "[" * 100_000, '"schema_version"'],
+     "[" * 100_000, '"schema_version"', f'{{"schema_version": 1, "began": {10**400}}}'],
 )  # fmt: skip
 def test_what_is_no_record_is_refused(words: str) -> None:
     with pytest.raises(InputError, match="is not the record of a run"):

@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from benchgen.cli import run as run_command
 from benchgen.errors import InputError
 from evaluators.command import evaluate
+from evaluators.report import write_report
 from evaluators.run_directory import read_run
 from leaderboards.benchmark import Benchmark, check_records
 from leaderboards.command import build
@@ -140,6 +142,10 @@ CHANGES: list[tuple[Change, str]] = [
     (sets(completion_tokens=-1), "impossible"),
     (sets(seconds=float("nan")), "impossible|damaged"),
     (sets(thinking_tokens=9), "impossible"),
+    (sets(seconds=1e308), "impossible"),
+    (sets(elapsed=-1.0), "impossible"),
+    (sets(session=10**400), "impossible"),
+    (sets(prompt_tokens=10**4000), "impossible"),
     (sets(value="1"), "a sample is damaged: value"),
     (sets(reply=None), "a sample is damaged: reply"),
 ]
@@ -178,6 +184,12 @@ def test_metrics_that_the_samples_do_not_earn_are_refused(
         ('split = "test"', 'split = "train"', "it is on the data"),
         ("max_tokens = 512", 'max_tokens = "many"', "configuration is damaged: max_tokens"),
         ('code = "', 'code = "0', "other code than today's"),
+        ('modality = "text"', 'modality = "question"', "modality is text, image, both"),
+        ('stimulus = "own"', 'stimulus = "weird"', "the stimulus is own, none, other"),
+        ("temperature = 0.5", "temperature = nan", "--temperature is 0 or more|damaged"),
+        ("temperature = 0.5", "temperature = -1.0", "--temperature is 0 or more"),
+        ("thinking_budget = 0", "thinking_budget = -5", "--thinking-budget is 0 or more"),
+        ("[settings]", "[settings]\nx = nan", "contradicts itself|damaged"),
     ],
 )
 def test_another_configuration_than_the_run_had_is_refused(
@@ -231,6 +243,45 @@ def test_a_malformed_journal_is_one_line(
         submit(run, data, tmp_path / "board")
 
 
+def test_a_journal_that_is_a_folder_is_one_line(run: Path, data: Path, tmp_path: Path) -> None:
+    (run / "samples-00000.jsonl").unlink()
+    (run / "samples-00000.jsonl").mkdir()
+    with pytest.raises(InputError, match="is refused: .*cannot be read"):
+        submit(run, data, tmp_path / "board")
+
+
+def test_a_line_that_would_fill_the_memory_is_refused(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluators.journal.MOST_LINE", 100)
+    with pytest.raises(InputError, match="is refused: .*too long"):
+        submit(run, data, tmp_path / "board")
+
+
+def test_a_configuration_that_would_fill_the_memory_is_refused(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    text = (run / "config.toml").read_bytes() + b"#" * (2 << 20)
+    members = {"config.toml": text, "samples-00000.jsonl": b""}
+    with pytest.raises(InputError, match="its config.toml is too large"):
+        submit(zipped(tmp_path / "evil.zip", members), data, tmp_path / "board")
+
+
+def test_a_run_that_is_being_taken_in_is_none_of_the_folders_runs(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, seen = tmp_path / "board", list[str]()
+
+    def written(folder: Path, *_: object) -> None:
+        # As a shell's * finds it, at any moment that it may be cut.
+        seen.extend(glob(str(board / "*")))
+        write_report(folder, *_)
+
+    monkeypatch.setattr("evaluators.run_writing.write_report", written)
+    taken = submit(run, data, board)
+    assert seen == [] and glob(str(board / "*")) == [str(taken)]
+
+
 def test_a_sample_known_by_a_list_is_one_line(run: Path, data: Path, tmp_path: Path) -> None:
     samples = lines(run)
     samples[0]["problem"] = []
@@ -263,9 +314,10 @@ def test_a_file_with_other_members_is_refused_and_unpacks_none(
     members = {"config.toml": (run / "config.toml").read_bytes(), name: b"x"}
     file = zipped(tmp_path / "evil.zip", members)
     before = sorted(path.name for path in tmp_path.iterdir())
-    with pytest.raises(InputError, match="is refused"):
+    with pytest.raises(InputError) as caught:
         submit(file, data, tmp_path / "board")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert str(caught.value).count("is refused") == 1
 
 
 def test_a_file_that_would_fill_the_disk_is_refused_unread(
