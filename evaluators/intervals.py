@@ -81,6 +81,39 @@ def _quantile_ratio(freedom: int, confidence: float) -> float:
     return float(norm.ppf(tail) / t.ppf(tail, freedom))
 
 
+def interval_of_means(
+    groups: Sequence[tuple[Sequence[float], Sequence[Hashable]]], confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """The interval for the mean of several groups' means, each weighing the same.
+
+    A group is its values and their clusters, which may be those of other groups, too. It is
+    Wilson's at the number of samples that would have the variance of the clusters' weighted
+    residuals, each from the mean of its group; at most as if all values were independent and
+    spread alike, so that a group of few values that are all alike does not count as sure. Of one
+    group it is ``clustered_interval``.
+    """
+    count = len(groups)
+    means = [math.fsum(values) / len(values) for values, _ in groups]
+    mean = min(1.0, max(0.0, math.fsum(means) / count))
+    independent = count**2 / math.fsum(1 / len(values) for values, _ in groups)
+    residuals: dict[Hashable, float] = {}
+    apart = 0.0
+    for (values, clusters), own in zip(groups, means, strict=True):
+        for value, cluster in zip(values, clusters, strict=True):
+            share = (value - own) / (count * len(values))
+            residuals[cluster] = residuals.get(cluster, 0.0) + share
+        apart += 1 / len(set(clusters))
+    found = len(residuals)
+    spread = mean * (1 - mean)
+    if found == sum(len(values) for values, _ in groups):
+        return wilson(mean, independent, confidence)
+    if found == 1 or spread <= 0:
+        return wilson(mean, min(count**2 / apart, found), confidence)
+    variance = math.fsum(part**2 for part in residuals.values()) * found / (found - 1)
+    size = independent if variance * independent <= spread else spread / variance
+    return wilson(mean, size * _quantile_ratio(found - 1, confidence) ** 2, confidence)
+
+
 def clustered_interval(
     values: Sequence[float],
     clusters: Sequence[Hashable],

@@ -24,10 +24,10 @@ from leaderboards.board import Board
 from leaderboards.downloads import board_csv, board_record
 from leaderboards.every_eval_ever import every_eval_ever
 from leaderboards.page import board_html
-from leaderboards.records import Source
+from leaderboards.records import PAGES, RECORDS, Source
 
 PAGE = "index.html"
-FOLDERS = {"records": ".json", "every_eval_ever": ".json", "runs": ".html"}
+FOLDERS = {RECORDS: ".json", "every_eval_ever": ".json", PAGES: ".html"}
 _OURS = re.compile(r"[a-z0-9-]+-[0-9a-f]{8}")
 """Of a site that is made anew, files of these folders are removed that have such names and are
 not of this board."""
@@ -37,7 +37,7 @@ def write_board(board: Board, sources: Sequence[Source], out: Path) -> Path:
     """Write the site of ``board``, made of ``sources``, into ``out``; return the page's path.
 
     Each file appears whole or not at all, the page last. Of an earlier board in ``out`` nothing
-    is left.
+    is left then.
 
     Raises
     ------
@@ -55,8 +55,6 @@ def write_board(board: Board, sources: Sequence[Source], out: Path) -> Path:
                 (out / name).parent.mkdir(exist_ok=True)
                 write_whole(out / name, data)
                 written.add(name)
-        if anew:
-            _remove_others(out, written, kept)
         contents = {
             "board.json": json.dumps(record, allow_nan=False) + "\n",
             "board.csv": board_csv(board),
@@ -65,6 +63,8 @@ def write_board(board: Board, sources: Sequence[Source], out: Path) -> Path:
         for name, text in contents.items():
             write_whole(out / name, text.encode("utf-8", "replace"))
             remove_leftovers(out, name)
+        if anew:
+            _remove_others(out, written, kept)
     except OSError as error:
         raise InputError(f"cannot write the board into {out}: {error}") from None
     return out / PAGE
@@ -73,11 +73,11 @@ def write_board(board: Board, sources: Sequence[Source], out: Path) -> Path:
 def _files(source: Source) -> dict[str, bytes]:
     neutral = every_eval_ever(source.record, source.key)
     files = {
-        f"records/{source.key}.json": source.text.encode(),
+        f"{RECORDS}/{source.key}.json": source.text.encode(),
         f"every_eval_ever/{source.key}.json": f"{json.dumps(neutral)}\n".encode(),
     }
     if source.report is not None:
-        files[f"runs/{source.key}.html"] = source.report.read_bytes()
+        files[f"{PAGES}/{source.key}.html"] = source.report.read_bytes()
     return files
 
 

@@ -13,7 +13,7 @@ from leaderboards.blind import read_blind
 from leaderboards.board import Board, make_board
 from leaderboards.build import write_board
 from leaderboards.cells import heading
-from leaderboards.records import Source, read_sources
+from leaderboards.records import Source, read_sources, with_kept_reports
 
 
 def build(
@@ -38,7 +38,7 @@ def build(
         A run, the audit or the output folder is at fault; nothing is written.
     """
     check_comparison()
-    sources = read_sources(runs)
+    sources = with_kept_reports(read_sources(runs), Path(out))
     named = [(source.place, source.record) for source in sources]
     check_agreement(named)
     if data:

@@ -2,11 +2,13 @@
 
 Conventions
 -----------
-* JSON: ``schema_version`` (2), ``title``, ``benchgen_version``, and the fields of
+* JSON: ``schema_version`` (3), ``title``, ``benchgen_version``, and the fields of
   ``board.Board``; shares are in [0, 1].
-* CSV: one line a row of the board. A spreadsheet takes a cell that begins with
-  ``=``, ``+``, ``-``, ``@``, a tab or a line end for a formula: text that does so gets an
-  apostrophe before it, headings too. Figures are plain numbers.
+* CSV: one line a row of the board's tests: what it is, its accuracy with the interval, the shares
+  of its slices, and what it took. Figures are plain numbers.
+* A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@``, in wide letters, too,
+  for a formula, and one that reads semicolons as commas finds more cells than there are: where text
+  of a cell does so, headings too, an apostrophe stands before it. Control characters are none.
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ import io
 import re
 from typing import Any
 
-from leaderboards.board import Board, Entry, Figure, Test
+from leaderboards.board import Board, Test
+from leaderboards.entries import Entry, Figure
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BEFORE = (
     "suite", "suite_version", "split", "modality", "data", "fresh", "name", "kind", "method",
-    "rung", "rank", "tied", "partial", "problems", "accuracy", "low", "high",
+    "rung", "seed", "rank", "tied", "partial", "problems", "accuracy", "low", "high",
 )  # fmt: skip
 AFTER = ("all_twins", "unparsed", "truncated", "error", "record")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_FORMULA = re.compile(r"(^|;)([\s\"']*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")
 
 Cell = str | int | float | bool | None
 
@@ -40,19 +44,24 @@ def board_record(board: Board, version: str) -> dict[str, Any]:
 
 
 def board_csv(board: Board) -> str:
-    """The board as CSV: categories, levels and quantities as columns."""
-    categories = dict.fromkeys(c for test in board.tests for c in test.categories)
-    levels = dict.fromkeys(level for test in board.tests for level in test.levels)
+    """The board as CSV: its slices and quantities as columns."""
+    slices = {
+        "category": dict.fromkeys(name for test in board.tests for name in test.categories),
+        "task": dict.fromkeys(name for test in board.tests for name in test.tasks),
+        "level": dict.fromkeys(name for test in board.tests for name in test.levels),
+    }
     quantities = dict.fromkeys(q for entry in board.entries for q in entry.quantities)
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
-    heads = [*BEFORE, *categories, *(f"level {level}" for level in levels), *AFTER, *quantities]
+    named = [f"{kind} {name}" for kind, names in slices.items() for name in names]
+    heads = [*BEFORE, *named, *AFTER, *quantities]
     writer.writerow(_safe(head) for head in heads)
     for entry in board.entries:
         cells = [
             *_before(board.tests[entry.test], entry),
-            *(_value(entry.categories.get(name)) for name in categories),
-            *(_value(entry.levels.get(name)) for name in levels),
+            *(_value(entry.categories.get(name)) for name in slices["category"]),
+            *(_value(entry.tasks.get(name)) for name in slices["task"]),
+            *(_value(entry.levels.get(name)) for name in slices["level"]),
             *_after(entry),
             *(entry.quantities.get(name) for name in quantities),
         ]
@@ -73,6 +82,7 @@ def _before(test: Test, entry: Entry) -> list[Cell]:
         entry.kind,
         entry.method,
         entry.rung,
+        entry.seed,
         entry.rank,
         entry.tied,
         entry.partial,
@@ -102,7 +112,6 @@ def _safe(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        cell = f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
-        # A lone carriage return ends a row for some readers, and what follows begins a cell.
-        return re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", "\ufffd", cell)
+        # A tab, or a lone carriage return, ends a cell for some readers.
+        return _FORMULA.sub(r"\1'\2", _CONTROLS.sub("\ufffd", cell))
     return str(cell).lower() if isinstance(cell, bool) else repr(cell)

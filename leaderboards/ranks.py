@@ -13,22 +13,35 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from operator import mul
 
 from evaluators.paired import ALPHA, Pair, holm, paired_test
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The scores of one run, by problem: ``scores`` and ``clusters`` have the same length."""
+    """The scores of one run, by problem: ``scores`` and ``clusters`` have the same length.
+
+    ``weights``, if there are any, are what each problem counts, whole numbers above 0.
+    """
 
     scores: Sequence[float]
-    clusters: Sequence[int]
+    clusters: Sequence[Hashable]
+    weights: Sequence[int] = ()
+
+    @property
+    def weighed(self) -> Sequence[float]:
+        """The scores times their weights."""
+        return list(map(mul, self.scores, self.weights)) if self.weights else self.scores
 
     @property
     def mean(self) -> float:
-        return sum(self.scores) / len(self.scores)
+        """The mean score by the weights."""
+        weights = self.weights or [1] * len(self.scores)
+        return math.fsum(map(mul, self.scores, weights)) / sum(weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,7 @@ def _test(upper: Standing, lower: Standing) -> tuple[str, float]:
         [
             Pair(str(cluster), first, second)
             for cluster, first, second in zip(
-                upper.clusters, upper.scores, lower.scores, strict=True
+                upper.clusters, upper.weighed, lower.weighed, strict=True
             )
         ]
     )

@@ -7,7 +7,8 @@ never made by running.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from benchgen.errors import DAMAGED, InputError
@@ -23,6 +24,8 @@ from leaderboards.record import (
 
 PERFECT = "scripted:gold"
 RANDOM = "scripted:random"
+RECORDS, PAGES = "records", "runs"
+"""Folders of a board: its records, and its pages of samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,21 @@ def read_sources(places: Iterable[Path | str]) -> tuple[Source, ...]:
     if not found:
         raise InputError("a board needs at least one run")
     return tuple(found.values())
+
+
+def with_kept_reports(sources: Iterable[Source], site: Path) -> tuple[Source, ...]:
+    """The sources; one that is a record of the board in ``site`` with the page of samples there.
+
+    A board that is made again of its own records keeps its pages so: no record holds them. A
+    page of any other folder is not taken: it may be anybody's.
+    """
+    return tuple(map(partial(_with_kept_report, site=site), sources))
+
+
+def _with_kept_report(source: Source, site: Path) -> Source:
+    page = site / PAGES / f"{source.key}.html"
+    own = Path(source.place).resolve() == (site / RECORDS / f"{source.key}.json").resolve()
+    return replace(source, report=page) if own and page.is_file() else source
 
 
 def read_source(place: Path) -> Source:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from evaluators.intervals import clustered_interval
+from evaluators.intervals import clustered_interval, interval_of_means
 from evaluators.paired import Pair, difference
 
 RUNS = 10_000
@@ -72,6 +72,31 @@ def test_interval_holds_the_truth_as_often_as_it_says(
     low, high = bounds(problems, accuracy, samples)
     slack = 0.0 if runs == RUNS else 3 * (0.05 * 0.95 / runs) ** 0.5
     assert low - slack <= share <= high + slack
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_interval_of_means_holds_the_truth(alike: bool) -> None:
+    """Two tests, of 300 problems and of 80; or the same 200 problems read and looked at."""
+    rng = np.random.default_rng([20261130, alike])
+    runs, held = 1_000, 0
+    for _ in range(runs):
+        if alike:
+            able = rng.beta(0.7, 0.3, 200)
+            groups = [
+                ((rng.random(200) < able).astype(float).tolist(), list(range(200)))
+                for _ in range(2)
+            ]
+            truth = 0.7
+        else:
+            groups = [
+                ((rng.random(n) < p).astype(float).tolist(), list(range(start, start + n)))
+                for n, p, start in ((300, 0.7, 0), (80, 0.4, 300))
+            ]
+            truth = 0.55
+        low, high = interval_of_means(groups)
+        held += low <= truth <= high
+    # Never less than promised; a little more where tests differ, which counts as spread.
+    assert 0.935 - 3 * (0.05 * 0.95 / runs) ** 0.5 <= held / runs <= 0.985
 
 
 @pytest.mark.parametrize(("samples", "runs"), [(1, 4_000), (4, 200)])

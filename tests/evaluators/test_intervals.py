@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, t
 
-from evaluators.intervals import clustered_interval, effective_size, wilson
+from evaluators.intervals import clustered_interval, effective_size, interval_of_means, wilson
 
 
 @pytest.mark.parametrize(("right", "size"), [(0, 10), (10, 10), (3, 10), (50, 100), (1, 1)])
@@ -82,6 +82,26 @@ def test_the_mean_lies_within(pairs: list[tuple[float, int]]) -> None:
     assert 0 <= low <= mean + 1e-9
     assert mean - 1e-9 <= high <= 1
     assert 0 < effective_size(values, clusters) <= len(values)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 0.5, 1]), st.integers(0, 5)), min_size=1, max_size=40)
+)
+def test_the_interval_of_one_mean_is_that_of_its_values(pairs: list[tuple[float, int]]) -> None:
+    values, clusters = [value for value, _ in pairs], [cluster for _, cluster in pairs]
+    found = interval_of_means([(values, clusters)])
+    assert found == pytest.approx(clustered_interval(values, clusters), abs=1e-12)
+
+
+def test_a_test_weighs_the_same_whatever_its_size() -> None:
+    large = ([1.0] * 900 + [0.0] * 100, list(range(1000)))
+    small = ([1.0] * 5 + [0.0] * 5, list(range(1000, 1010)))
+    low, high = interval_of_means([large, small])
+    assert low < 0.7 < high
+    # Ten problems of one test are what is not known.
+    alone = clustered_interval(*small)
+    assert high - low > (alone[1] - alone[0]) / 2
 
 
 def test_clustered_intervals_cover_where_plain_ones_do_not() -> None:

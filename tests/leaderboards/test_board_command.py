@@ -62,7 +62,7 @@ def test_a_crash_while_writing_leaves_the_older_page_whole(
 ) -> None:
     site = tmp_path / "site"
     build([write_run(tmp_path / "a", "old")], site)
-    before = (site / "index.html").read_bytes()
+    before = contents(site)
     real = build_module.write_whole
 
     def full_disk(path: Path, data: bytes) -> None:
@@ -73,7 +73,9 @@ def test_a_crash_while_writing_leaves_the_older_page_whole(
     monkeypatch.setattr(build_module, "write_whole", full_disk)
     with pytest.raises(InputError, match="No space left"):
         build([write_run(tmp_path / "b", "new")], site)
-    assert (site / "index.html").read_bytes() == before
+    after = contents(site)
+    assert after["index.html"] == before["index.html"]
+    assert {name for name in before if name.startswith(("runs/", "records/"))} <= after.keys()
 
 
 def test_an_out_folder_that_is_a_file_is_refused(write_run, tmp_path: Path) -> None:
@@ -165,6 +167,17 @@ def test_a_board_is_made_again_of_its_own_records(write_run, tmp_path: Path) -> 
     for entry in one["entries"]:
         entry["samples"] = None  # a record holds no replies
     assert one == two
+
+
+def test_a_board_made_again_in_place_keeps_its_pages_of_samples(write_run, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    build([write_run(tmp_path / "a", "one"), write_run(tmp_path / "b", "two")], site)
+    before = contents(site)
+    build(sorted((site / "records").iterdir()), site)
+    assert contents(site) == before
+    # What lies beside the records of another board may be anybody's.
+    build(sorted((site / "records").iterdir()), tmp_path / "other")
+    assert not (tmp_path / "other" / "runs").exists()
 
 
 def test_a_fresh_draw_stands_beside_its_public_set(write_run, tmp_path: Path) -> None:

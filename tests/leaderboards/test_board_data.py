@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from leaderboards.board import make_board
 from leaderboards.downloads import board_csv, board_record
 from leaderboards.records import read_sources
 
-CARRIED = ["m\r=1+1", "m\n=1+1", "m\x0b@x"]
-HOSTILE = ["=HYPERLINK(1)", "+1", "-1+2", "@SUM(A1)", "\tx", "  =1+1", '"=1', "a,b"]
+CARRIED = ["m\r=1+1", "m\n=1+1", "m\x0b@x", "m\t=1+1", "\t=1"]
+HOSTILE = [
+    "=HYPERLINK(1)", "+1", "-1+2", "@SUM(A1)", "  =1+1", '"=1', "a,b", "\u00a0=1+1",
+    "\uff1d1+1", "m;=1+1;", "m; @x", 'm;"=1',
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -22,8 +26,9 @@ def test_a_spreadsheet_runs_no_model_name(write_run, tmp_path: Path, name: str) 
     board = make_board(read_sources([write_run(tmp_path / "m", name)]), "t")
     rows = list(csv.DictReader(board_csv(board).splitlines()))
     cell = next(row["name"] for row in rows if row["kind"] == "model")
-    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t"))
-    assert cell.removeprefix("'") == name
+    for part in cell.split(";"):
+        assert not part.strip(" \u00a0\"").startswith(("=", "+", "-", "@", "\uff1d"))
+    assert cell.replace("'", "") == name
 
 
 @pytest.mark.parametrize("name", CARRIED)
@@ -31,7 +36,7 @@ def test_no_name_begins_a_row_of_its_own(write_run, tmp_path: Path, name: str) -
     board = make_board(read_sources([write_run(tmp_path / "m", name)]), "t")
     lines = board_csv(board).split("\n")
     assert len(lines) == 1 + len(board.entries) + 1
-    assert not [line for line in lines if "\r" in line or "\x0b" in line]
+    assert not [line for line in lines if set("\r\x0b\t") & set(line)]
 
 
 def test_a_spreadsheet_runs_no_category(write_run, tmp_path: Path) -> None:
@@ -40,6 +45,13 @@ def test_a_spreadsheet_runs_no_category(write_run, tmp_path: Path) -> None:
     cells = [cell for row in csv.reader(board_csv(make_board([source], "t")).splitlines())
              for cell in row]  # fmt: skip
     assert not [cell for cell in [*heads, *cells] if cell.startswith("=")]
+
+
+def test_a_category_takes_no_other_columns_name(write_run, tmp_path: Path) -> None:
+    board = make_board(read_sources([write_run(tmp_path / "m")]), "t")
+    test = dataclasses.replace(board.tests[0], categories={"accuracy": 0.25, "name": 0.25})
+    heads = board_csv(dataclasses.replace(board, tests=(test,))).splitlines()[0].split(",")
+    assert len(set(heads)) == len(heads)
 
 
 def test_csv_and_json_hold_the_same_figures(write_run, tmp_path: Path) -> None:
@@ -51,7 +63,8 @@ def test_csv_and_json_hold_the_same_figures(write_run, tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == [entry["name"] for entry in entries]
     for row, entry in zip(rows, entries, strict=True):
         assert float(row["accuracy"]) == entry["accuracy"]["value"]
-        assert float(row["chord"]) == entry["categories"]["chord"]["value"]
+        assert float(row["category chord"]) == entry["categories"]["chord"]["value"]
+        assert float(row["task sheet_music/meter"]) == entry["tasks"]["sheet_music/meter"]["value"]
         assert float(row["level 2"]) == entry["levels"]["2"]["value"]
         assert row["tied"] == ("true" if entry["tied"] else "false")
     chance = next(row for row in rows if row["kind"] == "chance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from evaluators.configuration import Prompting, display_name
 from evaluators.run_directory import read_run
 from leaderboards.blind import Blind
-from leaderboards.board import Board, Entry, Figure, make_board
+from leaderboards.board import Board, make_board
+from leaderboards.entries import Entry, Figure
 from leaderboards.records import read_sources
 
 
@@ -179,8 +181,8 @@ def test_the_overall_mean_is_of_models_that_took_every_test(write_run, tmp_path:
         write_run(tmp_path / "at", "both", skill=0.8),
         write_run(tmp_path / "ai", "both", skill=0.4, modality="image"),
         write_run(tmp_path / "bt", "one", skill=0.9),
-        write_run(tmp_path / "ct", "half", skill=0.9, seed=1),
-        write_run(tmp_path / "ci", "half", skill=0.9, modality="image", asked=30, seed=1),
+        write_run(tmp_path / "ct", "seeds", skill=0.9, seed=1),
+        write_run(tmp_path / "ci", "seeds", skill=0.9, modality="image", seed=2),
         write_run(tmp_path / "dt", "other rung", skill=0.5, max_tokens=64),
         write_run(tmp_path / "di", "other rung", skill=0.5, modality="image"),
     )
@@ -188,10 +190,98 @@ def test_the_overall_mean_is_of_models_that_took_every_test(write_run, tmp_path:
     found = {(row.name, row.rung): row for row in board.overall}
     both = found["both", "1 reply of 512 tokens"]
     parts = [board.entries[place].accuracy for place in both.entries if place is not None]
-    assert both.mean == pytest.approx(sum(p.value for p in parts if p is not None) / 2)
-    assert [row.name for row in board.overall if row.mean is not None] == ["both"]
+    assert both.mean is not None and both.mean.problems == 288
+    assert both.mean.value == pytest.approx(sum(p.value for p in parts if p is not None) / 2)
+    assert [row.name for row in board.overall if row.mean is not None] == ["both", "chance"]
     assert found["one", "1 reply of 512 tokens"].entries[1] is None
     assert ("other rung", "1 reply of 64 tokens") in found
+
+
+def test_a_lucky_few_take_no_place_in_the_overall_board(write_run, tmp_path: Path) -> None:
+    board = board_of(
+        write_run(tmp_path / "t", "m", skill=0.5),
+        write_run(tmp_path / "i", "m", skill=0.4, modality="image"),
+        write_run(tmp_path / "few", "m", skill=1.0, asked=20),
+    )
+    (row,) = (row for row in board.overall if row.kind == "model")
+    assert row.mean is not None and row.rank == 1
+    assert [board.entries[i].problems for i in row.entries if i is not None] == [144, 144]
+
+
+def test_a_model_of_several_seeds_has_a_row_for_each(write_run, tmp_path: Path) -> None:
+    board = board_of(
+        *(write_run(tmp_path / f"{modality}{seed}", "m", modality=modality, seed=seed)
+          for modality in ("text", "image") for seed in (0, 1))
+    )  # fmt: skip
+    rows = [row for row in board.overall if row.kind == "model"]
+    assert sorted(str(row.seed) for row in rows) == ["0", "1"]
+    assert all(row.mean is not None for row in rows)
+
+
+def test_baselines_have_a_mean_and_no_rank(write_run, tmp_path: Path) -> None:
+    board = board_of(
+        *(write_run(tmp_path / f"{modality}-{name}", name, modality=modality, engine=engine,
+                    skill=skill)
+          for modality in ("text", "image")
+          for name, engine, skill in (("gold", "scripted:gold", 1.0), ("m", "vllm", 0.5))),
+        blind=Blind("medoid", 0.27, "sheet_music", "test"),
+    )  # fmt: skip
+    found = {row.name: row for row in board.overall}
+    assert list(found) == ["perfect reader", "m", "best blind predictor", "chance"]
+    means = {name: row.mean.value for name, row in found.items() if row.mean is not None}
+    assert means["perfect reader"] == 1.0 and means["chance"] == 0.25
+    assert means["best blind predictor"] == pytest.approx(0.27)
+    assert [row.rank for row in board.overall] == [None, 1, None, None]
+    mean = found["m"].mean
+    assert mean is not None and mean.low is not None and mean.high is not None
+    assert mean.low < mean.value < mean.high
+
+
+def test_overall_ranks_are_by_the_problems_of_all_tests(write_run, tmp_path: Path) -> None:
+    skills = {"a": (0.9, 0.9), "b": (0.9, 0.45), "c": (0.44, 0.9), "d": (0.1, 0.1)}
+    board = board_of(
+        *(write_run(tmp_path / f"{name}{place}", name, skill=skill, digest=f"d{place}",
+                    problems=(200, 120)[place], suite=f"suite_{place}")
+          for name, both in skills.items() for place, skill in enumerate(both))
+    )  # fmt: skip
+    models_ = [row for row in board.overall if row.kind == "model"]
+    assert models_[0].name == "a" and models_[-1].name == "d"
+    assert [(row.rank, row.tied) for row in models_] == [
+        (1, False), (2, True), (2, True), (4, False)
+    ]  # fmt: skip
+    last = models_[-1]
+    assert last.above is not None and last.mean is not None and models_[-2].mean is not None
+    assert last.above.effect == pytest.approx(last.mean.value - models_[-2].mean.value)
+
+
+def test_one_picture_and_its_text_are_one_cluster(write_run, tmp_path: Path) -> None:
+    # The same replies to the same problems in two modalities tell as much as in one.
+    runs = [write_run(tmp_path / m, "m", modality=m, skill=0.5) for m in ("text", "image")]
+    lines = (runs[0] / "samples-00000.jsonl").read_text("utf-8")
+    (runs[1] / "samples-00000.jsonl").write_text(lines, "utf-8")
+    shutil.copy(runs[0] / "metrics.json", runs[1] / "metrics.json")
+    board = board_of(*runs)
+    (row,) = (row for row in board.overall if row.kind == "model")
+    (text, _) = (board.entries[i] for i in row.entries if i is not None)
+    assert row.mean is not None and text.accuracy is not None
+    assert row.mean.value == text.accuracy.value
+    assert row.mean.low == pytest.approx(text.accuracy.low, abs=2e-3)
+    assert row.mean.high == pytest.approx(text.accuracy.high, abs=2e-3)
+
+
+def test_an_aborted_longer_run_takes_the_rank_from_nobody(write_run, tmp_path: Path) -> None:
+    board = board_of(
+        write_run(tmp_path / "a", "a", asked=100, skill=0.9),
+        write_run(tmp_path / "b", "b", asked=100, skill=0.2),
+        write_run(tmp_path / "c", "c", skill=0.5, errors=3),
+    )
+    assert {e.name: e.rank for e in board.entries if e.kind == "model"} == {
+        "a": 1, "b": 2, "c": None
+    }  # fmt: skip
+
+
+def test_a_model_without_a_name_can_be_named(write_run, tmp_path: Path) -> None:
+    assert models(board_of(write_run(tmp_path / "a", ""))) == ["(no name)"]
 
 
 def test_one_test_has_no_overall_board(write_run, tmp_path: Path) -> None:

@@ -50,6 +50,17 @@ def test_the_p_value_is_that_of_the_comparison_after_holm() -> None:
     assert [r.rank for r in found] == [1, 2, 3]
 
 
+def test_weights_are_how_often_a_problem_counts() -> None:
+    upper, lower = [1.0, 1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0, 0.0]
+    weights = [2, 1, 1, 3, 1]
+    weighed = ranks([Standing(row, range(5), weights) for row in (upper, lower)])
+    # The same as so many problems in one cluster each.
+    places = [i for i, weight in enumerate(weights) for _ in range(weight)]
+    repeated = ranks([Standing([row[i] for i in places], places) for row in (upper, lower)])
+    assert weighed == repeated
+    assert weighed[1].above is not None and weighed[1].above.effect == -1 / 8
+
+
 def test_without_holms_correction_chance_would_make_ranks() -> None:
     # Forty models of equal skill: 39 tests at 5 % would find two differences in the mean.
     worse = 0
