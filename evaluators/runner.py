@@ -24,11 +24,11 @@ from dataclasses import dataclass
 
 from benchgen.answers import score
 from benchgen.executors import EVERYTHING, Share
-from benchgen.outside import cluster_of
 from benchgen.problem import Response
 from evaluators.configuration import RunConfig
 from evaluators.engine import Engine, Request, Sampling
 from evaluators.journal import Journal, Sample, SampleKey
+from evaluators.placing import place_of
 from evaluators.questions import Question
 from evaluators.thoughts import split_thoughts
 
@@ -222,17 +222,10 @@ def _sample(
     verdict = score(problem, dataclasses.replace(response, text=reply))
     _, epoch, prompt_digest, digest = ask.key
     return Sample(
-        problem=problem.id,
+        **dataclasses.asdict(place_of(problem)),
         epoch=epoch,
         prompt_digest=prompt_digest,
         sampling_digest=digest,
-        task=problem.task,
-        category=problem.category,
-        level=problem.level,
-        twin_group=problem.twin_group,
-        cluster=cluster_of(problem),
-        options=len(problem.options or ()),
-        target=problem.target,
         seed=ask.sampling.seed,
         reply=reply,
         finish_reason=response.finish_reason,

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchgen.errors import InputError
-from benchgen.outside import cluster_of
 from benchgen.scoring_code import scoring_digest
 from evaluators.configuration import RunConfig, check_config, read_config
 from evaluators.journal import LATEST, LONGEST, Sample, SampleKey, read_samples
 from evaluators.metrics import compute_metrics, metrics_to_json
+from evaluators.placing import Place, place_of
 from evaluators.questions import (
     Examples,
     Question,
@@ -132,13 +132,9 @@ def _faults(
             continue
         if sample.failed:
             yield f"{sample.problem!r} has no reply, only an error"
-        problem = ask.question.problem
-        told = (sample.task, sample.category, sample.level, sample.twin_group, sample.cluster,
-                sample.options, sample.target, sample.seed)  # fmt: skip
-        true = (problem.task, problem.category, problem.level, problem.twin_group,
-                cluster_of(problem), len(problem.options or ()), problem.target,
-                ask.sampling.seed)  # fmt: skip
-        if told != true:
+        place = place_of(ask.question.problem)
+        told = Place(*(getattr(sample, name) for name in Place.__slots__))
+        if told != place or sample.seed != ask.sampling.seed:
             yield f"what it says of {sample.problem!r} is not what the dataset says"
         if not sample.reply.startswith(ask.question.prefix):
             yield f"the reply to {sample.problem!r} does not go on from the prefix"

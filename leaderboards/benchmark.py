@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchgen.errors import InputError
-from benchgen.outside import cluster_of
 from benchgen.scoring_code import scoring_digest
 from evaluators.configuration import PLAIN
+from evaluators.placing import Place, place_of
 from evaluators.questions import Question, read_data, read_questions
 from evaluators.run_directory import Data, RunConfig
 from leaderboards.digests import prompts_digest, questions_digest
@@ -26,24 +26,10 @@ from leaderboards.record import Record, numbered
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One problem of a dataset, as ``digests`` takes it."""
-
-    problem: str
-    task: str
-    category: str
-    level: int
-    twin_group: str
-    cluster: str
-    options: int
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Derived:
     """What a record of a run on ``problems``, which are in the order of their ids, has to have."""
 
-    problems: tuple[Asked, ...]
+    problems: tuple[Place, ...]
     questions: str
     prompts: str
     clusters: tuple[int, ...]
@@ -156,20 +142,8 @@ def check_agreement(records: Sequence[tuple[str, Record]]) -> None:
 def _derive(questions: Iterable[Question]) -> _Derived:
     asked, prompts = [], []
     for question in questions:
-        problem = question.problem
-        asked.append(
-            Asked(
-                problem=problem.id,
-                task=problem.task,
-                category=problem.category,
-                level=problem.level,
-                twin_group=problem.twin_group,
-                cluster=cluster_of(problem),
-                options=len(problem.options or ()),
-                target=problem.target,
-            )
-        )
-        prompts.append((problem.id, question.digest))
+        asked.append(place_of(question.problem))
+        prompts.append((question.problem.id, question.digest))
     asked.sort(key=lambda one: one.problem)
     clusters = numbered(one.cluster for one in asked)
     return _Derived(tuple(asked), questions_digest(asked), prompts_digest(prompts), clusters)
