@@ -6,11 +6,11 @@ import math
 import re
 from html import escape
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def text(words: str) -> str:
-    """Untrusted words as HTML, control characters made visible."""
+    """Untrusted words as HTML, control characters made visible, those of direction too."""
     return escape(_CONTROLS.sub("\ufffd", words), quote=True)
 
 

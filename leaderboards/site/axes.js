@@ -75,12 +75,22 @@ const makeChart = (label, width, height, { left, right, top, bottom }) => {
     flat(name);
   };
   const interval = (x1, y1, x2, y2) => add("line", { class: "interval", x1, y1, x2, y2 });
-  // What a part of the chart is, to all who reach it: told below the chart, too.
+  // What a part of the chart is, to all who reach it: told below the chart, too. `words` is an
+  // element, in which names are isolated.
   const name = (node, words, tell) => {
-    node.setAttribute("aria-label", visible(words));
+    node.setAttribute("aria-label", words.textContent);
     for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => tell(words));
   };
   return { svg, add, vertical, across, flat, interval, name };
+};
+
+// A name in a chart; each of its parts is isolated, as `bdi` does it.
+const drawName = (parts, attributes) => {
+  const text = draw("text", { class: "dot-name", ...attributes });
+  parts.forEach((part, place) => {
+    text.append(...(place > 0 ? [", "] : []), draw("tspan", {}, part));
+  });
+  return text;
 };
 
 // Draws anew whenever its width is another.

@@ -1,5 +1,5 @@
-// What a row opens into: the figures of each category, task and level, what became of the
-// replies, and the settings of the run.
+// What a row opens into: the figures of each task and level, what became of the replies, and the
+// settings of the run.
 const lines = (entry, kind) => {
   const box = make("div");
   const { one, word } = SLICES[kind];

@@ -33,7 +33,7 @@ const paretoFront = (dots, x, y) => {
 
 const makeFrontier = (test, { go, addressOf }) => {
   const entries = entriesOf(test);
-  const rows = entries.map(rowOf);
+  const rows = noteSeeds(entries.map(rowOf));
   const measures = measuresOf(entries);
   const pairs = measures.map((measure) => [measure.key, measure.name]);
   const node = make("div", "frontier");
@@ -75,12 +75,12 @@ const makeFrontier = (test, { go, addressOf }) => {
       chart.replaceChildren(make("p", "nothing", "No run here has both figures."));
     } else {
       const leadTo = (key) => addressOf({ view: "scores", open: key, sort: "", order: "" });
-      const tell = (words) => { readout.textContent = visible(words); };
+      const tell = (words) => readout.replaceChildren(words);
       chart.replaceChildren(drawScatter(scatter, chart.clientWidth || 900, leadTo, tell));
     }
     const better = (measure) => `(${measure.up ? "more" : "less"} is better)`;
-    readout.textContent = `${visible(y.name)} ${better(y)} against ${visible(x.name)} ` +
-      `${better(x)}. A point leads to its row.`;
+    readout.replaceChildren(bdi(y.name), ` ${better(y)} against `, bdi(x.name),
+      ` ${better(x)}. A point leads to its row.`);
     figures.replaceChildren(make("summary", "", "The figures as a table"), scatterTable(scatter));
     return dots.length;
   };

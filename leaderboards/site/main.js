@@ -27,7 +27,7 @@ const startBoard = () => {
       method: methods.includes(asked.method) ? asked.method : "",
       rung: rungs.includes(asked.rung) ? asked.rung : "",
       baselines: asked.baselines !== "off",
-      open: page.rows.some((row) => row.key === asked.open && row.entry?.outcomes) ? asked.open : "",
+      open: page.rows.some((row) => row.key === asked.open && row.opens) ? asked.open : "",
     };
   };
 
@@ -73,16 +73,14 @@ const startBoard = () => {
     const { problems, data_problems: all, split, tasks, levels, data } = board.tests[test];
     field("test", board.tests.length > 1 && !view.wide);
     at.test.value = board.tests[test].key;
-    at["test-name"].textContent = visible(view.wide ? view.title : testName(board.tests[test]));
+    at["test-name"].replaceChildren(bdi(view.wide ? view.title : board.tests[test].name));
     at.facts.hidden = Boolean(view.wide);
     const count = whole.format(problems) + (problems < all ? ` of ${whole.format(all)}` : "");
-    const facts = [
-      `${count} problems, ${split} split`, counted(Object.keys(tasks).length, "task"),
-      counted(Object.keys(levels).length, "level"),
-    ];
+    const parts = [counted(Object.keys(tasks).length, "task"), counted(Object.keys(levels).length, "level")];
     const code = make("code", "", digestBrief(board.tests[test]));
     code.title = visible(data);
-    at.facts.replaceChildren(visible(`${facts.join(" \u00b7 ")} \u00b7 data `), code);
+    at.facts.replaceChildren(`${count} problems, `, bdi(split),
+      ` split \u00b7 ${parts.join(" \u00b7 ")} \u00b7 data `, code);
   };
 
   const showTabs = (views, view) => {
@@ -131,7 +129,8 @@ const startBoard = () => {
   };
   const addressOf = (changes) => hashOf({ ...asked, ...changes });
   const tell = () => {
-    at.status.textContent = `Sorted by ${visible(shown.rows.column.heading)}, ${shown.rows.order}`;
+    const { column, order } = shown.rows;
+    at.status.replaceChildren("Sorted by ", bdi(column.heading), `, ${order}`);
   };
   const sortBy = (key) => {
     const { column, order } = shown.rows;
@@ -192,11 +191,7 @@ const startBoard = () => {
     page.reveal?.();
   });
 
-  const names = board.tests.map(testChoice);
-  choose(at.test, board.tests.map((test, index) => {
-    const alone = names.filter((name) => name === names[index]).length === 1;
-    return [test.key, alone ? names[index] : `${names[index]}, ${digestBrief(test)}`];
-  }), "");
+  choose(at.test, board.tests.map(({ key, name }) => [key, name]), "");
   byId("board").hidden = false;
   show();
   page.reveal?.();

@@ -36,6 +36,21 @@ def test_arrow_keys_move_among_the_figures(show: Show) -> None:
     expect(page.locator(f"{SHOWN} button.name").nth(2)).to_be_focused()
 
 
+@pytest.mark.parametrize("view", ["overall", "history"])
+def test_the_keyboard_reaches_the_figures_of_rows_that_do_not_open(show: Show, view: str) -> None:
+    page = show(f"test={TEXT}&view={view}")
+    links = [page.locator(SHOWN).nth(place).get_by_role("link") for place in range(2)]
+    page.get_by_role("columnheader").get_by_role("button").last.focus()
+    page.keyboard.press("Tab")
+    expect(links[0].first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(links[0].nth(1)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(links[1].first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(links[0].first).to_be_focused()
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1024, 1280, 1920])
 def test_the_page_never_scrolls_sideways(show: Show, width: int) -> None:
     page = show(scores(open="model-0-1"), width=width)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.leaderboards.browser.reading import SHOWN, TEXT, Show, box, column, names
-from tests.leaderboards.small_board import key_of, small_board
+from tests.leaderboards.browser.reading import SHOWN, TEXT, Show, box, column, names, write_page
+from tests.leaderboards.small_board import LONG, figure, key_of, small_board
 
 
 def test_gaps_are_drawn_around_zero_and_flagged(show: Show) -> None:
@@ -57,9 +59,30 @@ def test_dots_stand_where_their_figures_say(show: Show) -> None:
             assert at == pytest.approx(low + (high - low) * (value - first) / (last - first))
 
 
+def test_an_unfinished_run_is_not_in_the_history(show: Show, tmp_path: Path) -> None:
+    record = small_board()
+    one = next(one for one in record["entries"] if one["key"] == "model-0-1")
+    better = {**one, "key": "begun", "partial": True, "rank": None, "accuracy": figure(0.97)}
+    record["entries"].insert(0, better)
+    record["overall"] = record["gaps"] = []
+    page = show(f"test={TEXT}&view=history", path=write_page(tmp_path, record))
+    assert column(page, "Version 2")[0] == "81.0"
+    assert LONG not in names(page)
+
+
+def test_history_does_not_join_two_seeds(show: Show, tmp_path: Path) -> None:
+    record = small_board()
+    next(one for one in record["entries"] if one["key"] == "model-0-1")["seed"] = 1
+    page = show(f"test={TEXT}&view=history&find=large", path=write_page(tmp_path, record))
+    rows = [" ".join(words.split()) for words in page.locator(SHOWN).all_inner_texts()]
+    assert rows[0] == "Other/Large zero-shot · 1 x 4096 tokens · seed 1 – 81.0"
+    assert rows[-1] == "Other/Large zero-shot · 1 x 4096 tokens · seed 0 86.0 –"
+    assert not any("4 shots" in row and "seed" in row for row in rows)
+
+
 def test_history_draws_each_model_over_the_versions(show: Show) -> None:
     page = show(f"test={TEXT}&view=history")
-    assert page.locator(".chart .run").count() == 8
+    assert page.locator(".chart .run").count() == 7
     line = page.get_by_role("img", name="Other/Large, zero-shot")
     expect(line).to_have_attribute(
         "aria-label", "Other/Large, zero-shot, 1 x 4096 tokens: version 1 86.0 %, version 2 81.0 %"

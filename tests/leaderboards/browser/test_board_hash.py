@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -18,6 +20,9 @@ from tests.leaderboards.browser.reading import (
     names,
     scores,
 )
+
+LINE = json.dumps(["Other/Large", "zero-shot", "1 x 4096 tokens", 0], separators=(",", ":"))
+"""The key of a row of the history, which does not open."""
 
 
 def test_each_part_of_the_hash_is_obeyed(show: Show) -> None:
@@ -87,6 +92,9 @@ def test_typing_is_one_step_and_is_in_the_hash(show: Show) -> None:
         "%E0%A4%A&=&&test=%00&view=<script>",
         "view=frontier&x=nothing&y=<img src=x onerror=window.hacked=1>",
         "open=chance-0&view=scores",
+        "view=gaps&open=0",
+        "view=overall&open=0",
+        f"test={TEXT}&view=history&open={quote(LINE)}",
         "notes",
     ],
 )

@@ -96,6 +96,18 @@ def test_details_open_with_the_figures_of_each_task(show: Show) -> None:
     assert page.locator(".detail").count() == 0
 
 
+def test_a_model_that_was_shown_nothing_is_not_called_the_audits_predictor(
+    show: Show, tmp_path: Path
+) -> None:
+    record = small_board()
+    one = next(one for one in record["entries"] if one["key"] == "model-4-1")
+    one |= {"kind": "blind", "method": "zero-shot, nothing shown, greedy", "rank": None}
+    page = show(scores(), path=write_page(tmp_path, record))
+    row = page.locator(".entry").filter(has_text="Qwen/Small").filter(has_text="baseline")
+    expect(row).to_contain_text("zero-shot, nothing shown, greedy · 1 x 512 tokens")
+    assert page.get_by_text("pairwise logistic").count() == 1
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_bars_and_intervals_are_drawn_to_scale(show: Show, width: int) -> None:
     page = show(scores(), width=width)
