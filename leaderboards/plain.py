@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from leaderboards.cells import heading, percent, text
+from leaderboards.cells import heading, named, percent, text
 
 _HEAD = "".join(
     f'<th scope="col">{name}</th>' for name in ("Rank", "Model", "Accuracy, %", "95 % interval")
@@ -70,7 +70,7 @@ def _alike(entry: Mapping[str, Any]) -> tuple[str, ...]:
 def _row(entry: Mapping[str, Any], several: bool) -> str:
     """A line; ``several`` tells that only the seed tells it from another."""
     seed = f"seed {entry['seed']}" if several and entry["seed"] is not None else ""
-    words = (entry["name"], entry["method"], entry["rung"], seed)
+    words = (named(entry["name"]), entry["method"], entry["rung"], seed)
     name = ", ".join(_isolated(word) for word in words if word)
     rank = "" if entry["rank"] is None else f"{entry['rank']}{'=' * entry['tied']}"
     figure = entry["accuracy"]

@@ -1,6 +1,6 @@
 // The board as the page reads it. Addresses that are not plainly relative are dropped here,
-// once, so that everything after may follow what it finds; and tests that nobody could tell apart
-// are named apart.
+// once, so that everything after may follow what it finds; and what nobody could see or tell
+// from another is given a name.
 const board = JSON.parse(byId("board-data").textContent);
 
 const PLAIN = /^(?:\.\.\/){0,3}[\w.~%+@=,-]+(?:\/[\w.~%+@=,-]+)*$/;
@@ -12,6 +12,10 @@ const relative = (address) =>
 for (const entry of board.entries) {
   entry.samples = relative(entry.samples);
   entry.record = relative(entry.record);
+}
+
+for (const one of [...board.entries, ...board.overall]) {
+  if (!/[^\s\p{Cc}\p{Cf}]/u.test(one.name)) one.name = "(no name)";
 }
 
 const isBaseline = (one) => one.kind !== "model";
@@ -58,7 +62,7 @@ const fullName = (row) => [row.name, row.method, row.rung, row.seedNote].filter(
 // rung and seed as tells it from the `rows` of the same name.
 const LABEL = 26;
 const shortName = (row, rows) => {
-  const cut = row.baseline ? row.name : row.name.slice(row.name.lastIndexOf("/") + 1);
+  const cut = (!row.baseline && row.name.slice(row.name.lastIndexOf("/") + 1)) || row.name;
   const same = rows.filter((other) => other.name === row.name);
   const differ = (part) => new Set(same.map((other) => other[part])).size > 1;
   const text = cut.length > LABEL ? `${cut.slice(0, LABEL - 1)}\u2026` : cut;

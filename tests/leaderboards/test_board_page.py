@@ -134,6 +134,13 @@ def test_plain_rows_that_only_the_seed_tells_apart_say_it() -> None:
     assert re.findall(r"<bdi>seed (\d)</bdi>", plain_of(record)) == ["0", "1"]
 
 
+@pytest.mark.parametrize("name", ["", " ", "\u200b"])
+def test_a_plain_row_without_a_name_says_so(name: str) -> None:
+    record = small_board()
+    record["entries"][0]["name"] = name
+    assert '<th scope="row"><bdi>(no name)</bdi></th>' in plain_of(record)
+
+
 def test_a_run_without_a_single_reply_has_a_dash() -> None:
     record = small_board()
     record["entries"][0]["accuracy"] = None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.leaderboards.browser.reading import SHOWN, TEXT, VIEWS, Show, names, write_page
+from tests.leaderboards.browser.reading import SHOWN, TEXT, VIEWS, Show, names, scores, write_page
 from tests.leaderboards.small_board import key_of, small_board
 
 DIRECTION = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -73,6 +73,15 @@ def test_charts_tell_two_seeds_apart(show: Show, tmp_path: Path, view: str) -> N
     assert sum("seed" in words for words in said) == 2
     short = page.locator(".chart .dot-name").all_text_contents()
     assert view == "frontier" or {"Small, zero-shot, seed 0", "Small, zero-shot, seed 1"} < {*short}
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b"])
+def test_a_model_without_a_name_has_a_button_to_call(show: Show, tmp_path: Path, name: str) -> None:
+    record = small_board()
+    next(one for one in record["entries"] if one["key"] == "model-4-1")["name"] = name
+    page = show(scores(), path=write_page(tmp_path, record))
+    page.get_by_role("button", name="(no name)").click()
+    expect(page.locator(".detail")).to_be_visible()
 
 
 def twin_tests(split: str) -> dict[str, Any]:
