@@ -64,7 +64,7 @@ const makeChart = (label, width, height, { left, right, top, bottom }) => {
       add("line", { class: "grid", x1: left, x2: right, y1: y, y2: y });
       add("text", { class: "tick end", x: left - 8, y: y + 4 }, tickText(share)(tick));
     }
-    add("text", { class: "axis-name", x: 4, y: 14 }, `${name} \u2191`);
+    add("text", { class: "axis-name", x: 12, y: 17 }, `${name} \u2191`);
   };
   const across = (scale, share, name) => {
     for (const tick of scale.ticks) {

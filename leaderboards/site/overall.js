@@ -23,7 +23,7 @@ const makeOverall = (acts) => {
   const columns = [
     NARROW_RANK, NARROW_NAME,
     {
-      key: "mean", heading: "Mean, %", kind: "score", least: "170px", flex: 1,
+      key: "mean", heading: "Mean, %", kind: "score", least: "var(--mean)", flex: 1,
       first: DESCENDING, value: (row) => row.mean?.value ?? null, axis,
       fill: (cell, { mean }) => {
         if (mean === null) cell.append(none(), hidden("not in all tests"));

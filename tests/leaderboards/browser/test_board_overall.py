@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_the_mean_is_drawn_with_its_interval_chance_and_blind_predictor(
         "mean of the tests, where all were asked", "95 % interval", "chance 25.0 %",
         "best blind predictor 28.0 %",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_figures_of_an_axis_do_not_run_together(show: Show, width: int) -> None:
+    ticks = [box(tick) for tick in show(width=width).locator(".axis span:visible").all()]
+    assert len(ticks) >= 3
+    assert all(one["right"] + 4 < next_["left"] for one, next_ in pairwise(ticks))
 
 
 def test_the_mean_is_held_against_a_blind_predictor_only_where_each_test_has_one(
