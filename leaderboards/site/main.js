@@ -17,9 +17,14 @@ const startBoard = () => {
   };
   const usualSort = () => page.columns.find((column) => column.key === page.usual) ?? null;
   const settleRows = () => {
-    const values = (part) => [...new Set(page.rows.map((row) => row[part]))].filter(Boolean);
-    const column = page.columns.find((one) => one.key === asked.sort) ?? usualSort();
-    const order = [ASCENDING, DESCENDING].includes(asked.order) ? asked.order : column?.first ?? "";
+    // Baselines are shown whatever is chosen: what they alone have would choose nothing.
+    const models = page.rows.filter((row) => !row.baseline);
+    const values = (part) => [...new Set(models.map((row) => row[part]))].filter(Boolean);
+    const found = page.columns.find((one) => one.key === asked.sort);
+    const column = found ?? usualSort();
+    // An order was meant for the column that was asked for with it.
+    const ordered = (found || !asked.sort) && [ASCENDING, DESCENDING].includes(asked.order);
+    const order = ordered ? asked.order : column?.first ?? "";
     const methods = values("method");
     const rungs = values("rung");
     return {
@@ -66,8 +71,10 @@ const startBoard = () => {
       x: axes.x, y: axes.y, open: rows.open,
     };
     shown = { rows, view, views, count };
-    at.status.textContent = count < page.rows.length ? `${count} of ${page.rows.length} rows shown` : "";
+    at.status.textContent = countedRows();
   };
+  const countedRows = () =>
+    (shown.count < page.rows.length ? `${shown.count} of ${page.rows.length} rows shown` : "");
 
   const showTest = (test, view) => {
     const { problems, data_problems: all, split, tasks, levels, data } = board.tests[test];
@@ -130,7 +137,8 @@ const startBoard = () => {
   const addressOf = (changes) => hashOf({ ...asked, ...changes });
   const tell = () => {
     const { column, order } = shown.rows;
-    at.status.replaceChildren("Sorted by ", bdi(column.heading), `, ${order}`);
+    const ending = [order, countedRows()].filter(Boolean).join("; ");
+    at.status.replaceChildren("Sorted by ", bdi(column.heading), `, ${ending}`);
   };
   const sortBy = (key) => {
     const { column, order } = shown.rows;

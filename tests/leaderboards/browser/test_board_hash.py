@@ -84,6 +84,13 @@ def test_typing_is_one_step_and_is_in_the_hash(show: Show) -> None:
     assert page.evaluate("history.length") == before
 
 
+def test_an_order_is_obeyed_only_with_the_column_it_was_meant_for(show: Show) -> None:
+    page = show(scores(sort="quantity:of another test", order="ascending"))
+    expect(head(page, "Accuracy")).to_have_attribute("aria-sort", "descending")
+    page = show(scores(order="ascending"))
+    expect(head(page, "Accuracy")).to_have_attribute("aria-sort", "ascending")
+
+
 @pytest.mark.parametrize(
     "hash_",
     [

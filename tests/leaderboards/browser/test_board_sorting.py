@@ -70,6 +70,14 @@ def test_the_keyboard_sorts_and_the_focus_shows(show: Show) -> None:
     assert button.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
 
 
+def test_sorting_among_found_rows_says_both(show: Show) -> None:
+    page = show(scores(find="qwen small"))
+    head(page, "Tokens").get_by_role("button").click()
+    expect(page.get_by_role("status")).to_have_text(
+        "Sorted by Tokens per reply, ascending; 2 of 11 rows shown"
+    )
+
+
 def test_a_phone_sorts_by_a_choice(show: Show) -> None:
     page = show(scores(), width=390)
     page.get_by_label("Sort by").select_option(label="Tokens per reply")
@@ -107,6 +115,17 @@ def test_rows_are_chosen_by_method_rung_and_baselines(show: Show) -> None:
     page.get_by_label("Method").select_option("")
     page.get_by_label("Rung").select_option("1 x 4096 tokens")
     assert names(page) == ["Other/Large"]
+
+
+def test_what_only_a_baseline_has_is_no_choice(show: Show, tmp_path: Path) -> None:
+    record = small_board()
+    gold = next(one for one in record["entries"] if one["key"] == "gold-1")
+    gold |= {"kind": "blind", "method": "nothing shown", "rung": "1 x 8 tokens"}
+    path = write_page(tmp_path, record)
+    page = show(scores(method="nothing shown", rung="1 x 8 tokens"), path=path)
+    assert page.locator("#method option").all_inner_texts() == ["all", "zero-shot", "4 shots"]
+    assert "1 x 8 tokens" not in page.locator("#rung option").all_inner_texts()
+    assert len(names(page)) == 11
 
 
 def test_a_choice_with_one_answer_is_not_asked(show: Show, tmp_path: Path) -> None:
