@@ -24,6 +24,11 @@ const figureText = (text, entry, slice = "", name = "") => {
   return address === null ? make("span", "", text) : link(text, address);
 };
 
+// An outcome's share: what no reply came to has no samples to lead to.
+const outcomeText = (text, entry, name) => own(entry.outcomes, name) > 0
+  ? figureText(text, entry, "outcome", name)
+  : make("span", "", text);
+
 const none = () => make("span", "faint", "\u2013");
 
 // A cell without a figure, which a phone's card leaves out.

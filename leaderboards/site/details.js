@@ -33,7 +33,7 @@ const replies = (entry) => {
     if (share > 0) stack.append(piece);
     const item = make("li");
     const text = make("span");
-    text.append(figureText(`${name} ${percent(share)} %`, entry, "outcome", name));
+    text.append(outcomeText(`${name} ${percent(share)} %`, entry, name));
     item.append(make("i", `o-${name}`), text);
     list.append(item);
   }

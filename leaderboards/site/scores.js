@@ -18,7 +18,7 @@ const numbers = (key, name, first, value, text) => ({
 const outcomes = (name) => {
   const share = (row) => own(row.entry.outcomes, name);
   return numbers(name, name, ASCENDING, share, (row) =>
-    figureText(`${percent(share(row))}\u00a0%`, row.entry, "outcome", name));
+    outcomeText(`${percent(share(row))}\u00a0%`, row.entry, name));
 };
 const ACCURACY = {
   key: "accuracy", heading: "Accuracy, %", kind: "score", least: "200px", flex: 1.6,

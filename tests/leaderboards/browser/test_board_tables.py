@@ -96,6 +96,16 @@ def test_details_open_with_the_figures_of_each_task(show: Show) -> None:
     assert page.locator(".detail").count() == 0
 
 
+def test_what_no_reply_came_to_leads_to_no_samples(show: Show) -> None:
+    page = show(scores(open="model-0-1"))
+    item = page.locator(".detail li").filter(has_text="error 0.0 %")
+    assert item.count() == 1 and item.get_by_role("link").count() == 0
+    wrong = page.locator(".detail li").filter(has_text="wrong").get_by_role("link")
+    expect(wrong).to_have_attribute("href", "runs/model-0-1/report.html#outcome=wrong")
+    perfect = page.locator(".entry").filter(has_text="perfect reader").locator(".num")
+    assert "0.0" in perfect.nth(1).inner_text() and perfect.get_by_role("link").count() == 0
+
+
 def test_a_model_that_was_shown_nothing_is_not_called_the_audits_predictor(
     show: Show, tmp_path: Path
 ) -> None:
