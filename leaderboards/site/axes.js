@@ -39,8 +39,9 @@ const makeScale = (values, share, start, end, count) => {
     return powers.flatMap((power) => steps.map((step) => step * 10 ** power))
       .filter((tick) => Math.log10(tick) >= first && Math.log10(tick) <= last);
   };
-  const fine = ticksAt([1, 2, 5]);
-  const ticks = fine.length > count ? ticksAt([1]) : fine;
+  // The finest that are not too many; a single one would not tell the scale.
+  const choices = [[1, 2, 5], [1, 3], [1]].map(ticksAt).filter((choice) => choice.length > 1);
+  const ticks = choices.find((choice) => choice.length <= count) ?? choices.at(-1);
   return { at, ticks: gap ? [0, ...ticks] : ticks, log };
 };
 

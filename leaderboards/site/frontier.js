@@ -19,14 +19,17 @@ const hasFrontier = (entries) => entries.some((entry) =>
 
 const FIRST_CHOICE = ["quantity:cost per problem", "quantity:tokens per reply"];
 
-// From the best x to the worst, those with a better y than all before them.
+// From the best x to the worst, those with a better y than all before them; of runs that are equal
+// in both, all.
 const paretoFront = (dots, x, y) => {
   const better = (measure, a, b) => (measure.up ? b - a : a - b);
   const sorted = [...dots].sort((a, b) =>
     better(x, a.x.value, b.x.value) || better(y, a.y.value, b.y.value));
   const front = [];
   for (const dot of sorted) {
-    if (front.length === 0 || better(y, dot.y.value, front.at(-1).y.value) < 0) front.push(dot);
+    const last = front.at(-1);
+    const equal = last && dot.x.value === last.x.value && dot.y.value === last.y.value;
+    if (!last || equal || better(y, dot.y.value, last.y.value) < 0) front.push(dot);
   }
   return front;
 };

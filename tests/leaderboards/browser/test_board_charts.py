@@ -59,6 +59,29 @@ def test_dots_stand_where_their_figures_say(show: Show) -> None:
             assert at == pytest.approx(low + (high - low) * (value - first) / (last - first))
 
 
+def test_runs_equal_in_both_figures_are_both_on_the_frontier(show: Show, tmp_path: Path) -> None:
+    record = small_board()
+    one = next(one for one in record["entries"] if one["key"] == "model-4-1")
+    record["entries"].append({**one, "key": "equal", "name": "Other/Equal"})
+    page = show(f"test={TEXT}&view=frontier", path=write_page(tmp_path, record))
+    keys = page.locator("a.dot.front").evaluate_all("dots => dots.map(dot => dot.dataset.key)")
+    assert {"model-4-1", "equal"} < set(keys)
+
+
+@pytest.mark.parametrize("ends", [(13, 400), (0.00015, 0.005), (1300, 40000)])
+def test_a_logarithmic_axis_has_more_than_one_tick_on_a_phone(
+    show: Show, tmp_path: Path, ends: tuple[float, float]
+) -> None:
+    record = small_board()
+    models = [one for one in record["entries"] if one["kind"] == "model"]
+    for place, one in enumerate(models):
+        one["quantities"] = {"tokens per reply": ends[place % 2]}
+    path = write_page(tmp_path, record)
+    page = show(f"test={TEXT}&view=frontier", path=path, width=390)
+    expect(page.locator(".chart svg")).to_contain_text("logarithmic")
+    assert 2 <= page.locator(".chart .tick.middle").count() <= 4
+
+
 def test_an_unfinished_run_is_not_in_the_history(show: Show, tmp_path: Path) -> None:
     record = small_board()
     one = next(one for one in record["entries"] if one["key"] == "model-0-1")
