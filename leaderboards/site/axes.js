@@ -39,8 +39,9 @@ const makeScale = (values, share, start, end, count) => {
     return powers.flatMap((power) => steps.map((step) => step * 10 ** power))
       .filter((tick) => Math.log10(tick) >= first && Math.log10(tick) <= last);
   };
-  const fine = ticksAt([1, 2, 5]);
-  const ticks = fine.length > count ? ticksAt([1]) : fine;
+  // The finest that are not too many; a single one would not tell the scale.
+  const choices = [[1, 2, 5], [1, 3], [1]].map(ticksAt).filter((choice) => choice.length > 1);
+  const ticks = choices.find((choice) => choice.length <= count) ?? choices.at(-1);
   return { at, ticks: gap ? [0, ...ticks] : ticks, log };
 };
 
@@ -64,7 +65,7 @@ const makeChart = (label, width, height, { left, right, top, bottom }) => {
       add("line", { class: "grid", x1: left, x2: right, y1: y, y2: y });
       add("text", { class: "tick end", x: left - 8, y: y + 4 }, tickText(share)(tick));
     }
-    add("text", { class: "axis-name", x: 4, y: 14 }, `${name} \u2191`);
+    add("text", { class: "axis-name", x: 12, y: 17 }, `${name} \u2191`);
   };
   const across = (scale, share, name) => {
     for (const tick of scale.ticks) {
@@ -75,12 +76,22 @@ const makeChart = (label, width, height, { left, right, top, bottom }) => {
     flat(name);
   };
   const interval = (x1, y1, x2, y2) => add("line", { class: "interval", x1, y1, x2, y2 });
-  // What a part of the chart is, to all who reach it: told below the chart, too.
+  // What a part of the chart is, to all who reach it: told below the chart, too. `words` is an
+  // element, in which names are isolated.
   const name = (node, words, tell) => {
-    node.setAttribute("aria-label", visible(words));
+    node.setAttribute("aria-label", words.textContent);
     for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => tell(words));
   };
   return { svg, add, vertical, across, flat, interval, name };
+};
+
+// A name in a chart; each of its parts is isolated, as `bdi` does it.
+const drawName = (parts, attributes) => {
+  const text = draw("text", { class: "dot-name", ...attributes });
+  parts.forEach((part, place) => {
+    text.append(...(place > 0 ? [", "] : []), draw("tspan", {}, part));
+  });
+  return text;
 };
 
 // Draws anew whenever its width is another.

@@ -24,6 +24,11 @@ const figureText = (text, entry, slice = "", name = "") => {
   return address === null ? make("span", "", text) : link(text, address);
 };
 
+// An outcome's share: what no reply came to has no samples to lead to.
+const outcomeText = (text, entry, name) => own(entry.outcomes, name) > 0
+  ? figureText(text, entry, "outcome", name)
+  : make("span", "", text);
+
 const none = () => make("span", "faint", "\u2013");
 
 // A cell without a figure, which a phone's card leaves out.
@@ -53,19 +58,19 @@ const track = (figure, ...marks) => {
   return node;
 };
 
-const rankCell = (cell, { entry }) => {
-  if (entry.rank === null) {
+const rankCell = (cell, { standing }) => {
+  if (standing.rank === null) {
     cell.append(hidden("unranked"));
     return;
   }
-  cell.append(make("b", "", String(entry.rank)));
-  if (entry.tied) {
+  cell.append(make("b", "", String(standing.rank)));
+  if (standing.tied) {
     const sign = make("span", "tie", "=");
     sign.setAttribute("aria-hidden", "true");
     cell.append(sign, hidden(" tied"));
   }
-  if (entry.above) {
-    const { effect, p_value: p, test } = entry.above;
+  if (standing.above) {
+    const { effect, p_value: p, test } = standing.above;
     const size = p < 0.001 ? "p < 0.001" : `p = ${brief.format(p)}`;
     cell.title = `${percent(Math.abs(effect))} points from the model ranked above ` +
       `(${test === "McNemar" ? "McNemar\u2019s test" : `${test} test`}, ${size} after Holm)`;
@@ -76,17 +81,16 @@ const tags = (row) => {
   const { entry } = row;
   const found = [];
   if (row.flagged) found.push(make("span", "tag warn", "large gap"));
-  if (!entry) return found;
   if (row.baseline) {
     found.push(make("span", "tag", "baseline"));
-  } else if (entry.partial) {
+  } else if (entry?.partial) {
     const asked = board.tests[entry.test].problems;
     const count = entry.problems >= asked
       ? "unfinished"
       : `${whole.format(entry.problems)} of ${whole.format(asked)} problems`;
     found.push(make("span", "tag warn", count));
   }
-  if (entry.errors) {
+  if (entry?.errors) {
     const errors = `${whole.format(entry.errors)} error${entry.errors === 1 ? "" : "s"}`;
     found.push(make("span", "tag warn", errors));
   }
@@ -102,17 +106,29 @@ const nameCell = (cell, row, opener) => {
   const head = opener ?? make("span", "name fixed");
   head.append(name);
   cell.append(head);
-  const blind = row.entry?.kind === "blind" ? board.tests[row.entry.test].blind_name : null;
-  const notes = row.baseline
-    ? [own(KINDS, row.entry.kind) ?? blind]
-    : [row.method, row.rung];
+  const notes = [own(KINDS, row.kind) ?? row.method, row.rung, row.seedNote];
   const line = make("p", "sub");
   line.append(...tags(row));
   notes.filter(Boolean).forEach((note, place) => {
     if (place > 0) line.append(" \u00b7 ");
-    line.append(make("bdi", "", note));
+    line.append(bdi(note));
   });
   if (line.firstChild) cell.append(line);
+};
+
+// A score in figures and drawn, with marks for chance and for the best blind predictor.
+const scoreCell = (cell, figure, content, { chance, blind }) => {
+  const head = make("div", "fig");
+  const value = make("b");
+  value.append(content);
+  head.append(value);
+  if (interval(figure)) {
+    head.append(make("span", "", `${percent(figure.low)} to ${percent(figure.high)}`));
+  }
+  const marks = [mark(chance)];
+  if (blind !== null) marks.push(mark(blind, " blind"));
+  cell.title = said(figure);
+  cell.append(head, track(figure, ...marks));
 };
 
 const accuracyCell = (cell, { entry }) => {
@@ -121,18 +137,7 @@ const accuracyCell = (cell, { entry }) => {
     cell.append(none());
     return;
   }
-  const test = board.tests[entry.test];
-  const head = make("div", "fig");
-  const value = make("b");
-  value.append(figureText(percent(figure.value), entry));
-  head.append(value);
-  if (interval(figure)) {
-    head.append(make("span", "", `${percent(figure.low)} to ${percent(figure.high)}`));
-  }
-  const marks = [mark(test.chance)];
-  if (test.blind !== null) marks.push(mark(test.blind, " blind"));
-  cell.title = said(figure);
-  cell.append(head, track(figure, ...marks));
+  scoreCell(cell, figure, figureText(percent(figure.value), entry), board.tests[entry.test]);
 };
 
 const levelsCell = (cell, { entry }) => {
@@ -143,7 +148,8 @@ const levelsCell = (cell, { entry }) => {
     leaveEmpty(cell);
     return;
   }
-  const words = named.map(([name, figure]) => `${levelPhrase(name)} ${percent(figure.value)} %`);
+  const words = (written) => named.map(([name, figure]) =>
+    `${written(levelPhrase(name))} ${percent(figure.value)} %`).join(", ");
   // One line can stand for chance only where all levels have the same.
   const plain = new Set(Object.values(test.levels)).size > 1 ? " plain" : "";
   const steps = make("div", `steps${plain}`);
@@ -154,8 +160,8 @@ const levelsCell = (cell, { entry }) => {
     step.style.setProperty("--v", 100 * figure.value);
     steps.append(step);
   }
-  cell.title = visible(words.join(", "));
-  cell.append(steps, hidden(words.join(", ")));
+  cell.title = words(isolate);
+  cell.append(steps, hidden(words(visible)));
 };
 
 // A figure as a number on a shade: none up to chance, full at 100 %. Paler where the interval

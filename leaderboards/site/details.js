@@ -1,5 +1,5 @@
-// What a row opens into: the figures of each category, task and level, what became of the
-// replies, and the settings of the run.
+// What a row opens into: the figures of each task and level, what became of the replies, and the
+// settings of the run.
 const lines = (entry, kind) => {
   const box = make("div");
   const { one, word } = SLICES[kind];
@@ -33,7 +33,7 @@ const replies = (entry) => {
     if (share > 0) stack.append(piece);
     const item = make("li");
     const text = make("span");
-    text.append(figureText(`${name} ${percent(share)} %`, entry, "outcome", name));
+    text.append(outcomeText(`${name} ${percent(share)} %`, entry, name));
     item.append(make("i", `o-${name}`), text);
     list.append(item);
   }

@@ -1,8 +1,9 @@
 // Elements and the words in them. What comes from the data goes through textContent and
-// setAttribute alone, and control characters are made visible.
+// setAttribute alone, and control characters are made visible, those of the writing direction too.
 const byId = (id) => document.getElementById(id);
-const visible = (text) =>
-  String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f\u2028\u2029]/g, "\ufffd");
+const CONTROLS =
+  /[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const visible = (text) => String(text).replace(CONTROLS, "\ufffd");
 
 const make = (tag, className, text) => {
   const node = document.createElement(tag);
@@ -17,6 +18,18 @@ const draw = (tag, attributes = {}, text) => {
   if (text !== undefined) node.textContent = visible(text);
   return node;
 };
+
+// A name among other words is isolated, so that one written from right to left does not reorder
+// them: by an element, or by characters in a hint, which can hold none.
+const bdi = (text) => make("bdi", "", text);
+const isolate = (text) => `\u2068${visible(text)}\u2069`;
+const sentence = (...parts) => {
+  const node = make("span");
+  node.append(...parts);
+  return node;
+};
+const listed = (names) =>
+  names.flatMap((name, place) => (place > 0 ? [", ", bdi(name)] : [bdi(name)]));
 
 const hidden = (text) => make("span", "hidden-text", text);
 

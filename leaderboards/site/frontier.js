@@ -19,21 +19,24 @@ const hasFrontier = (entries) => entries.some((entry) =>
 
 const FIRST_CHOICE = ["quantity:cost per problem", "quantity:tokens per reply"];
 
-// From the best x to the worst, those with a better y than all before them.
+// From the best x to the worst, those with a better y than all before them; of runs that are equal
+// in both, all.
 const paretoFront = (dots, x, y) => {
   const better = (measure, a, b) => (measure.up ? b - a : a - b);
   const sorted = [...dots].sort((a, b) =>
     better(x, a.x.value, b.x.value) || better(y, a.y.value, b.y.value));
   const front = [];
   for (const dot of sorted) {
-    if (front.length === 0 || better(y, dot.y.value, front.at(-1).y.value) < 0) front.push(dot);
+    const last = front.at(-1);
+    const equal = last && dot.x.value === last.x.value && dot.y.value === last.y.value;
+    if (!last || equal || better(y, dot.y.value, last.y.value) < 0) front.push(dot);
   }
   return front;
 };
 
 const makeFrontier = (test, { go, addressOf }) => {
   const entries = entriesOf(test);
-  const rows = entries.map(rowOf);
+  const rows = noteSeeds(entries.map(rowOf));
   const measures = measuresOf(entries);
   const pairs = measures.map((measure) => [measure.key, measure.name]);
   const node = make("div", "frontier");
@@ -75,12 +78,12 @@ const makeFrontier = (test, { go, addressOf }) => {
       chart.replaceChildren(make("p", "nothing", "No run here has both figures."));
     } else {
       const leadTo = (key) => addressOf({ view: "scores", open: key, sort: "", order: "" });
-      const tell = (words) => { readout.textContent = visible(words); };
+      const tell = (words) => readout.replaceChildren(words);
       chart.replaceChildren(drawScatter(scatter, chart.clientWidth || 900, leadTo, tell));
     }
     const better = (measure) => `(${measure.up ? "more" : "less"} is better)`;
-    readout.textContent = `${visible(y.name)} ${better(y)} against ${visible(x.name)} ` +
-      `${better(x)}. A point leads to its row.`;
+    readout.replaceChildren(bdi(y.name), ` ${better(y)} against `, bdi(x.name),
+      ` ${better(x)}. A point leads to its row.`);
     figures.replaceChildren(make("summary", "", "The figures as a table"), scatterTable(scatter));
     return dots.length;
   };

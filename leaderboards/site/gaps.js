@@ -5,10 +5,12 @@ const GAPS_WORDS = "A fresh draw asks new items, made by the same recipe as the 
 
 const makeGaps = (acts) => {
   const pair = (gap) => [board.entries[gap.public], board.entries[gap.fresh]];
-  const rows = board.gaps.map((gap, place) => {
+  const rows = noteSeeds(board.gaps.map((gap, place) => {
     const [met, fresh] = pair(gap);
-    return { ...rowOf(met, place), key: String(place), gap, met, fresh, flagged: gap.flagged };
-  });
+    return {
+      ...rowOf(met, place), key: String(place), opens: false, gap, met, fresh, flagged: gap.flagged,
+    };
+  }));
   const several = new Set(rows.map((row) => row.met.test)).size > 1;
   const most = Math.max(0.05, ...board.gaps.flatMap(({ gap, low, high }) =>
     [gap, low ?? gap, high ?? gap].map(Math.abs)));
@@ -24,8 +26,8 @@ const makeGaps = (acts) => {
   if (several) {
     columns.push({
       key: "test", heading: "Test", kind: "text", least: "150px", flex: 1,
-      first: ASCENDING, labelled: true, value: (row) => testName(board.tests[row.met.test]),
-      fill: (cell, row) => cell.append(make("bdi", "", testName(board.tests[row.met.test]))),
+      first: ASCENDING, labelled: true, value: (row) => board.tests[row.met.test].name,
+      fill: (cell, row) => cell.append(bdi(board.tests[row.met.test].name)),
     });
   }
   columns.push(figure("public", "public", (row) => row.met), figure("fresh", "fresh", (row) => row.fresh), {
@@ -36,7 +38,7 @@ const makeGaps = (acts) => {
     fill: (cell, row) => cell.append(...gapCell(row.gap, end)),
   });
   const table = makeTable({
-    label: "Public against fresh", columns, rows, matrix: false, usual: "gap", ...acts, onOpen: null,
+    label: "Public against fresh", columns, rows, matrix: false, usual: "gap", ...acts,
   });
   const node = make("div");
   node.append(make("p", "explained", GAPS_WORDS), legend([

@@ -1,4 +1,5 @@
-// How the scores of each model, method and rung went over the versions of a suite.
+// How the scores of each model, method, rung and seed went over the versions of a suite: those of
+// whole runs, since an unfinished one was asked something else.
 // The public tests of one suite, split and modality, by version; fewer than two versions: none.
 const lineageOf = (test) => {
   const { suite, split, modality, fresh_of: fresh } = board.tests[test];
@@ -15,15 +16,16 @@ const makeHistory = (test, acts) => {
   const seen = new Map();
   tests.forEach((index, place) => {
     for (const entry of entriesOf(index)) {
-      if (isBaseline(entry) || !entry.accuracy) continue;
+      if (isBaseline(entry) || entry.partial || !entry.accuracy) continue;
       const key = identity(entry);
       if (!seen.has(key)) {
-        seen.set(key, { ...rowOf(entry, seen.size), entry: null, key, entries: tests.map(() => null) });
+        const entries = tests.map(() => null);
+        seen.set(key, { ...rowOf(entry, seen.size), entry: null, opens: false, key, entries });
       }
       seen.get(key).entries[place] ??= entry;
     }
   });
-  const rows = [...seen.values()];
+  const rows = noteSeeds([...seen.values()]);
   // Two datasets of one version are told apart by their digests.
   const labels = tests.map((index) => {
     const version = board.tests[index].suite_version;
@@ -40,7 +42,7 @@ const makeHistory = (test, acts) => {
   const suite = `${heading(board.tests[test].suite)}, ${board.tests[test].modality}`;
   const table = makeTable({
     label: `${suite}: accuracy by version`, columns, rows, matrix: true,
-    usual: columns.at(-1).key, ...acts, onOpen: null,
+    usual: columns.at(-1).key, ...acts,
   });
 
   const node = make("div", "history");
@@ -53,7 +55,7 @@ const makeHistory = (test, acts) => {
   let wanted = () => true;
   const redraw = () => {
     const shown = rows.filter(wanted);
-    const tell = (words) => { readout.textContent = visible(words); };
+    const tell = (words) => readout.replaceChildren(words);
     if (shown.length === 0) {
       chart.replaceChildren(make("p", "nothing", "No such model here."));
       tell("");
@@ -61,7 +63,7 @@ const makeHistory = (test, acts) => {
     }
     const colours = rows.length <= COLOURS ? rows : shown;
     chart.replaceChildren(drawLines(suite, tests, labels, shown, colours, chart.clientWidth || 900, tell));
-    tell("Each line is one model with one method and rung; all figures are in the table.");
+    tell("Each line is one model with one method, rung and seed; all figures are in the table.");
   };
   const update = (asked) => {
     wanted = asked.wanted;

@@ -33,8 +33,9 @@ const drawLines = (suite, tests, labels, rows, colours, wide, tell) => {
     const group = chart.add("g", {
       class: `run ${coloured ? `c${order}` : "c-plain"}`, tabindex: "0", role: "img",
     });
-    const says = known.map(({ figure, place }) => `version ${labels[place]} ${percent(figure.value)} %`);
-    chart.name(group, `${fullName(row)}: ${says.join(", ")}`, tell);
+    const says = known.flatMap(({ figure, place }) =>
+      [", version ", bdi(labels[place]), ` ${percent(figure.value)} %`]).slice(1);
+    chart.name(group, sentence(...listed(fullName(row)), ": version ", ...says), tell);
     group.append(draw("path", { d: `M${known.map((one) => spot(one).join(",")).join("L")}` }));
     for (const one of known) {
       const [x, y] = spot(one);
@@ -52,7 +53,7 @@ const drawLines = (suite, tests, labels, rows, colours, wide, tell) => {
     for (const { row, group, x, y } of ends.sort((a, b) => a.y - b.y)) {
       const middle = Math.max(y + 4, least);
       least = middle + LINE;
-      group.append(draw("text", { class: "dot-name", x, y: middle }, shortName(row, rows)));
+      group.append(drawName(shortName(row, rows), { x, y: middle }));
     }
   }
   return chart.svg;

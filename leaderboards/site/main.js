@@ -17,9 +17,14 @@ const startBoard = () => {
   };
   const usualSort = () => page.columns.find((column) => column.key === page.usual) ?? null;
   const settleRows = () => {
-    const values = (part) => [...new Set(page.rows.map((row) => row[part]))].filter(Boolean);
-    const column = page.columns.find((one) => one.key === asked.sort) ?? usualSort();
-    const order = [ASCENDING, DESCENDING].includes(asked.order) ? asked.order : column?.first ?? "";
+    // Baselines are shown whatever is chosen: what they alone have would choose nothing.
+    const models = page.rows.filter((row) => !row.baseline);
+    const values = (part) => [...new Set(models.map((row) => row[part]))].filter(Boolean);
+    const found = page.columns.find((one) => one.key === asked.sort);
+    const column = found ?? usualSort();
+    // An order was meant for the column that was asked for with it.
+    const ordered = (found || !asked.sort) && [ASCENDING, DESCENDING].includes(asked.order);
+    const order = ordered ? asked.order : column?.first ?? "";
     const methods = values("method");
     const rungs = values("rung");
     return {
@@ -27,7 +32,7 @@ const startBoard = () => {
       method: methods.includes(asked.method) ? asked.method : "",
       rung: rungs.includes(asked.rung) ? asked.rung : "",
       baselines: asked.baselines !== "off",
-      open: page.rows.some((row) => row.key === asked.open && row.entry?.outcomes) ? asked.open : "",
+      open: page.rows.some((row) => row.key === asked.open && row.opens) ? asked.open : "",
     };
   };
 
@@ -66,23 +71,23 @@ const startBoard = () => {
       x: axes.x, y: axes.y, open: rows.open,
     };
     shown = { rows, view, views, count };
-    at.status.textContent = count < page.rows.length ? `${count} of ${page.rows.length} rows shown` : "";
+    at.status.textContent = countedRows();
   };
+  const countedRows = () =>
+    (shown.count < page.rows.length ? `${shown.count} of ${page.rows.length} rows shown` : "");
 
   const showTest = (test, view) => {
     const { problems, data_problems: all, split, tasks, levels, data } = board.tests[test];
     field("test", board.tests.length > 1 && !view.wide);
     at.test.value = board.tests[test].key;
-    at["test-name"].textContent = visible(view.wide ? view.title : testName(board.tests[test]));
+    at["test-name"].replaceChildren(bdi(view.wide ? view.title : board.tests[test].name));
     at.facts.hidden = Boolean(view.wide);
     const count = whole.format(problems) + (problems < all ? ` of ${whole.format(all)}` : "");
-    const facts = [
-      `${count} problems, ${split} split`, counted(Object.keys(tasks).length, "task"),
-      counted(Object.keys(levels).length, "level"),
-    ];
+    const parts = [counted(Object.keys(tasks).length, "task"), counted(Object.keys(levels).length, "level")];
     const code = make("code", "", digestBrief(board.tests[test]));
     code.title = visible(data);
-    at.facts.replaceChildren(visible(`${facts.join(" \u00b7 ")} \u00b7 data `), code);
+    at.facts.replaceChildren(`${count} problems, `, bdi(split),
+      ` split \u00b7 ${parts.join(" \u00b7 ")} \u00b7 data `, code);
   };
 
   const showTabs = (views, view) => {
@@ -131,7 +136,9 @@ const startBoard = () => {
   };
   const addressOf = (changes) => hashOf({ ...asked, ...changes });
   const tell = () => {
-    at.status.textContent = `Sorted by ${visible(shown.rows.column.heading)}, ${shown.rows.order}`;
+    const { column, order } = shown.rows;
+    const ending = [order, countedRows()].filter(Boolean).join("; ");
+    at.status.replaceChildren("Sorted by ", bdi(column.heading), `, ${ending}`);
   };
   const sortBy = (key) => {
     const { column, order } = shown.rows;
@@ -192,11 +199,7 @@ const startBoard = () => {
     page.reveal?.();
   });
 
-  const names = board.tests.map(testChoice);
-  choose(at.test, board.tests.map((test, index) => {
-    const alone = names.filter((name) => name === names[index]).length === 1;
-    return [test.key, alone ? names[index] : `${names[index]}, ${digestBrief(test)}`];
-  }), "");
+  choose(at.test, board.tests.map(({ key, name }) => [key, name]), "");
   byId("board").hidden = false;
   show();
   page.reveal?.();

@@ -25,13 +25,13 @@ const makeMatrix = (kind, test, acts) => {
       (row, figure) => figureText(percent(figure.value), row.entry)),
   ];
   for (const [name, chance] of Object.entries(chances)) {
-    columns.push(heat(`${one}:${name}`, word(name), `${name}, chance ${percent(chance)} %`,
+    columns.push(heat(`${one}:${name}`, word(name), `${isolate(name)}, chance ${percent(chance)} %`,
       (row) => own(row.entry[kind], name), chance,
       (row, figure) => figureText(percent(figure.value), row.entry, one, name)));
   }
   return makeTable({
-    label: `${heading(kind)} of ${testName(board.tests[test])}`, columns,
-    rows: entriesOf(test).map(rowOf), matrix: true, usual: "accuracy", ...acts,
+    label: `${heading(kind)} of ${board.tests[test].name}`, columns,
+    rows: noteSeeds(entriesOf(test).map(rowOf)), matrix: true, usual: "accuracy", ...acts,
   });
 };
 

@@ -6,7 +6,6 @@ const DOT = 5;
 const measured = (measure, figure) => measure.share
   ? `${percent(figure.value)} %${figure.low === null ? "" : ` (${interval(figure)})`}`
   : number(figure.value);
-const fullName = (row) => [row.name, row.method, row.rung].filter(Boolean).join(", ");
 
 const drawScatter = ({ dots, front, x, y }, wide, leadTo, tell) => {
   const width = Math.max(300, wide);
@@ -46,8 +45,8 @@ const drawScatter = ({ dots, front, x, y }, wide, leadTo, tell) => {
     });
     lead.dataset.key = dot.row.key;
     lead.append(draw("circle", { class: "reach", cx, cy, r: 12 }), draw("circle", { cx, cy, r: DOT }));
-    chart.name(lead, `${fullName(dot.row)}: ${y.name} ${measured(y, dot.y)}, ` +
-      `${x.name} ${measured(x, dot.x)}`, tell);
+    chart.name(lead, sentence(...listed(fullName(dot.row)), ": ", bdi(y.name), ` ${measured(y, dot.y)}, `,
+      bdi(x.name), ` ${measured(x, dot.x)}`), tell);
   }
   // Names of those on the frontier, and then of the rest unless they are too many.
   const named = dots.length > CROWD ? [...front] : [...front, ...rest];
@@ -61,8 +60,8 @@ const drawScatter = ({ dots, front, x, y }, wide, leadTo, tell) => {
 
 // Writes a name beside a dot, above the step line if it can, where it meets nothing of `taken`
 // and stays within `bounds`; nowhere if there is no such place. Boxes: left, top, right, bottom.
-const placeName = (chart, [cx, cy], text, taken, bounds) => {
-  const size = 6.4 * text.length + 4;
+const placeName = (chart, [cx, cy], parts, taken, bounds) => {
+  const size = 6.4 * parts.join(", ").length + 4;
   for (const [dx, dy] of [[7, -8], [-7, -8], [7, 17], [-7, 17]]) {
     const from = dx > 0 ? cx + dx : cx + dx - size;
     const box = [from, cy + dy - 11, from + size, cy + dy + 3];
@@ -71,10 +70,10 @@ const placeName = (chart, [cx, cy], text, taken, bounds) => {
       box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
     if (!inside || !clear) continue;
     taken.push(box);
-    chart.add("text", {
-      class: "dot-name", x: cx + dx, y: cy + dy, "text-anchor": dx > 0 ? "start" : "end",
-      "aria-hidden": "true",
-    }, text);
+    const text = drawName(parts, {
+      x: cx + dx, y: cy + dy, "text-anchor": dx > 0 ? "start" : "end", "aria-hidden": "true",
+    });
+    chart.svg.append(text);
     return;
   }
 };
@@ -94,7 +93,9 @@ const scatterTable = ({ dots, front, x, y }) => {
   for (const dot of dots) {
     const line = make("tr");
     const figures = [measured(y, dot.y), measured(x, dot.x), front.has(dot) ? "yes" : "no"];
-    line.append(...cells("th", [fullName(dot.row)], "row"), ...cells("td", figures));
+    const [name] = cells("th", [""], "row");
+    name.append(...listed(fullName(dot.row)));
+    line.append(name, ...cells("td", figures));
     body.append(line);
   }
   table.append(head, body);

@@ -18,7 +18,7 @@ const numbers = (key, name, first, value, text) => ({
 const outcomes = (name) => {
   const share = (row) => own(row.entry.outcomes, name);
   return numbers(name, name, ASCENDING, share, (row) =>
-    figureText(`${percent(share(row))}\u00a0%`, row.entry, "outcome", name));
+    outcomeText(`${percent(share(row))}\u00a0%`, row.entry, name));
 };
 const ACCURACY = {
   key: "accuracy", heading: "Accuracy, %", kind: "score", least: "200px", flex: 1.6,
@@ -55,20 +55,20 @@ const makeScores = (test, acts) => {
       (row) => document.createTextNode(number(value(row)))));
   }
   return makeTable({
-    label: `Scores of ${testName(board.tests[test])}`, columns, rows: entries.map(rowOf),
+    label: `Scores of ${board.tests[test].name}`, columns, rows: noteSeeds(entries.map(rowOf)),
     matrix: false, usual: "accuracy", ...acts,
   });
 };
 
-const scoresLegend = (test) => {
-  const { chance, blind } = board.tests[test];
-  const items = [
-    ["k-bar", "share of right replies"], ["k-whisker", "95 % interval"],
-    ["k-chance", `chance ${percent(chance)} %`],
+// What is drawn in a score's cell, of which the bar is `words`.
+const scoreKeys = (words, { chance, blind }) => {
+  const keys = [
+    ["k-bar", words], ["k-whisker", "95 % interval"], ["k-chance", `chance ${percent(chance)} %`],
   ];
-  if (blind !== null) items.push(["k-blind", `best blind predictor ${percent(blind)} %`]);
-  return legend(items);
+  if (blind !== null) keys.push(["k-blind", `best blind predictor ${percent(blind)} %`]);
+  return keys;
 };
+const scoresLegend = (test) => legend(scoreKeys("share of right replies", board.tests[test]));
 
 const legend = (items) => {
   const list = make("ul", "legend");

@@ -15,14 +15,16 @@ const compare = (a, b) =>
   typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b;
 
 // `columns`: key, heading, kind (a class), least (its width), flex (its share of what is left),
-// fill(cell, row), and, where it can be sorted by, value(row) and the direction that a click begins with.
+// fill(cell, row), hint (its names isolated), and, where it can be sorted by, value(row) and the
+// direction that a click begins with.
 // `matrix`: figures among which the arrow keys move; else a table, of cards on a phone.
 const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
   const frame = make("div", `frame${matrix ? "" : " of-cards"}${rows.length > TALL ? " tall" : ""}`);
   frame.setAttribute("role", "region");
   frame.setAttribute("aria-label", visible(label));
   frame.tabIndex = 0;
-  const table = make("div", `table ${matrix ? "matrix" : "cards"}${onOpen ? "" : " still"}`);
+  const still = rows.some((row) => row.opens) ? "" : " still";
+  const table = make("div", `table ${matrix ? "matrix" : "cards"}${still}`);
   table.setAttribute("role", matrix ? "grid" : "table");
   table.setAttribute("aria-label", visible(label));
   const track = ({ least, flex }) => (flex ? `minmax(${least}, ${flex}fr)` : least);
@@ -40,7 +42,7 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
     for (const column of columns) {
       const cell = make("div", column.kind);
       cell.setAttribute("role", "columnheader");
-      if (column.hint) cell.title = visible(column.hint);
+      if (column.hint) cell.title = column.hint;
       if (column.value) {
         const button = make("button");
         button.type = "button";
@@ -84,14 +86,18 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
       }
       part.append(cell);
     });
-    // In a grid the figures are reached by the arrow keys, and Tab goes from row to row.
-    if (matrix) for (const figure of line.querySelectorAll("a")) figure.tabIndex = -1;
+    // In a grid the figures are reached by the arrow keys, and Tab goes from row to row: to the
+    // button, or to the first figure where there is none.
+    if (matrix) {
+      const figures = [...line.querySelectorAll("a")].slice(row.opens ? 0 : 1);
+      for (const figure of figures) figure.tabIndex = -1;
+    }
     group.append(line);
     return group;
   };
 
   const opener = (row) => {
-    if (!onOpen || !row.entry?.outcomes) return null;
+    if (!row.opens) return null;
     const button = make("button", "name");
     button.type = "button";
     button.setAttribute("aria-expanded", "false");
@@ -128,7 +134,7 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
 
   let opened = null;
   const open = (key) => {
-    const row = rows.find((one) => one.key === key && one.entry?.outcomes) ?? null;
+    const row = rows.find((one) => one.key === key && one.opens) ?? null;
     if (row === opened) return;
     if (opened !== null) {
       const group = groups.get(opened);
@@ -194,7 +200,7 @@ const makeTable = ({ label, columns, rows, matrix, usual, onSort, onOpen }) => {
 
 const RANK = {
   key: "rank", heading: "Rank", kind: "rank stay", least: "62px", first: ASCENDING,
-  value: (row) => row.entry.rank, fill: rankCell,
+  value: (row) => row.standing.rank, fill: rankCell,
 };
 const NAME = {
   key: "name", heading: "Model", kind: "who stay", least: "236px", flex: 1.5,

@@ -3,7 +3,7 @@
 // update(asked), which shows what is asked for and says how many rows that is.
 const VIEWS = [
   { key: "overall", title: "Overall", wide: true, has: () => board.overall.length > 0,
-    build: (_, acts) => makeOverall(acts), legend: () => legend([OVERALL_LEGEND, ...MATRIX_LEGEND]) },
+    build: (_, acts) => makeOverall(acts), legend: overallLegend },
   { key: "scores", title: "Scores", has: () => true, build: makeScores, legend: scoresLegend },
   ...["categories", "tasks", "levels"].map((kind) => ({
     key: kind, title: heading(kind),

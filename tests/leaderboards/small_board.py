@@ -52,6 +52,7 @@ def entry(key: str, test: int, name: str, kind: str, **fields: Any) -> dict[str,
     """One row; what is not given is what a baseline without a run has."""
     return {
         "key": key, "test": test, "name": name, "kind": kind, "method": "", "rung": "",
+        "seed": None,
         "rank": None, "tied": False, "above": None, "partial": False, "problems": PROBLEMS,
         "accuracy": exact(CHANCE), "categories": {}, "tasks": {}, "levels": {}, "twins": None,
         "outcomes": None, "errors": 0, "missing": 0, "quantities": {}, "settings": [],
@@ -75,8 +76,9 @@ def run(key: str, test: int, name: str, kind: str, skill: float, **fields: Any) 
     return entry(
         key, test, name, kind,
         **{
-            "accuracy": figure(skill), "categories": slices(CATEGORIES), "tasks": slices(TASKS),
-            "levels": slices(LEVELS), "twins": figure(skill**3, PROBLEMS // 4),
+            "seed": 0, "accuracy": figure(skill), "categories": slices(CATEGORIES),
+            "tasks": slices(TASKS), "levels": slices(LEVELS),
+            "twins": figure(skill**3, PROBLEMS // 4),
             "outcomes": {"correct": skill, "wrong": 1 - skill - unread, "unparsed": unread / 4,
                          "truncated": unread * 3 / 4, "error": 0.0},
             "settings": [["engine", "vllm"], ["temperature, top-p", "0, 1"], ["seed", "0"]],
@@ -98,18 +100,26 @@ def small_board() -> dict[str, Any]:
         gap = entries[public]["accuracy"]["value"] - entries[fresh_]["accuracy"]["value"]
         gaps.append({"public": public, "fresh": fresh_, "gap": gap, "low": gap - 0.045,
                      "high": gap + 0.045, "flagged": gap > 0.09})  # fmt: skip
-    overall = []
-    for model, (name, method, rung, *_) in enumerate(MODELS):
-        places = [at.get(f"model-{model}-{test}") for test in range(3)]
-        shares = [entries[place]["accuracy"]["value"] for place in places if place is not None]
-        mean = sum(shares) / 3 if len(shares) == 3 else None
-        overall.append({"name": name, "kind": "model", "method": method, "rung": rung,
-                        "entries": places, "mean": mean})  # fmt: skip
+    keys = ("gold", *(f"model-{model}" for model in range(len(MODELS))), "blind", "chance")
+    overall = [_overall(entries, [at.get(f"{key}-{test}") for test in range(3)]) for key in keys]
+    overall.sort(key=lambda row: -row["mean"]["value"] if row["mean"] else 1)
+    _rank([row for row in overall if row["kind"] == "model" and row["mean"]])
     return {
-        "schema_version": 2, "title": "Sheet music board", "benchgen_version": "0.1.0",
+        "schema_version": 3, "title": "Sheet music board", "benchgen_version": "0.1.0",
         "tests": [_test(*one) for one in TESTS], "entries": entries, "overall": overall,
         "overall_tests": [0, 1, 2], "gaps": gaps,
     }  # fmt: skip
+
+
+def _overall(entries: list[dict[str, Any]], places: list[int | None]) -> dict[str, Any]:
+    """The row of what stands at ``places``, with the mean where it stands in all tests."""
+    found = [entries[place] for place in places if place is not None]
+    same = {name: found[0][name] for name in ("name", "kind", "method", "rung", "seed")}
+    figures = [one["accuracy"] for one in found]
+    value, problems = sum(one["value"] for one in figures) / 3, PROBLEMS * 3
+    mean = exact(value, problems) if figures[0]["low"] is None else figure(value, problems)
+    return {**same, "entries": places, "mean": mean if len(found) == 3 else None,
+            "rank": None, "tied": False, "above": None}  # fmt: skip
 
 
 def key_of(test: int) -> str:
@@ -136,7 +146,8 @@ def _entries(test: int, version: str, modality: str, fresh: bool) -> list[dict[s
         entry(f"chance-{test}", test, "chance", "chance", twins=exact(0.004),
               categories={name: exact(CHANCE) for name in CATEGORIES},
               levels={name: exact(CHANCE) for name in LEVELS}),
-        entry(f"blind-{test}", test, "best blind predictor", "blind", accuracy=exact(0.28)),
+        entry(f"blind-{test}", test, "best blind predictor", "blind", method="pairwise logistic",
+              accuracy=exact(0.28)),
         run(f"partial-{test}", test, LONG, "model", 0.5, partial=True, problems=320, errors=3,
             missing=480, method="zero-shot", rung="1 x 512 tokens"),
     ]  # fmt: skip
@@ -155,13 +166,18 @@ def _entries(test: int, version: str, modality: str, fresh: bool) -> list[dict[s
     return rows
 
 
+def _value(row: Mapping[str, Any]) -> float:
+    value: float = row["mean" if "mean" in row else "accuracy"]["value"]
+    return value
+
+
 def _rank(rows: list[Mapping[str, Any]]) -> None:
     previous: Any = None
     for place, row in enumerate(rows):
         assert isinstance(row, dict)
         row["rank"] = place + 1
         if previous is not None:
-            effect = previous["accuracy"]["value"] - row["accuracy"]["value"]
+            effect = _value(previous) - _value(row)
             row["above"] = {"effect": effect, "p_value": 0.4 if effect < 0.02 else 0.0004,
                             "test": "McNemar"}  # fmt: skip
             if effect < 0.02:

@@ -96,12 +96,49 @@ def test_every_file_of_the_site_is_in_the_page() -> None:
 
 
 def test_the_plain_table_says_what_the_record_says() -> None:
-    page = board_html("t", small_board(), "0").split("<noscript>")[1].split("</noscript>")[0]
+    page = plain_of(small_board())
     assert page.count("<table") == 4
-    assert "<caption>Sheet music 2, text, fresh draw (test split)</caption>" in page
+    assert "<bdi>Sheet music 2, text, fresh draw</bdi> (<bdi>test</bdi> split)</caption>" in page
     assert re.search(r"<td>1</td>.*Other/Large.*<td>86.0</td><td>83.4 to 88.2</td>", page)
     assert re.search(r"<td>3=</td>.*Qwen/Middle.*4 shots.*<td>61.5</td>", page)
     assert re.search(r"<td></td>.*best blind predictor.*<td>28.0</td><td></td>", page)
+
+
+def plain_of(record: dict[str, Any]) -> str:
+    return board_html("t", record, "0").split("<noscript>")[1].split("</noscript>")[0]
+
+
+def test_controls_of_direction_are_visible_in_the_plain_table() -> None:
+    controls = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    plain = plain_of(named(f"a{controls}z"))
+    assert not set(plain) & set(controls)
+    assert f"<bdi>a{chr(0xFFFD) * len(controls)}z</bdi>" in plain
+
+
+def test_plain_captions_isolate_names_and_tell_tests_apart() -> None:
+    record = small_board()
+    record["tests"][2] |= {"modality": "text", "data": "sha256:77e1c4d20b93aa"}
+    captions = re.findall("<caption>(.*)</caption>", plain_of(record))
+    assert captions == [
+        "<bdi>Sheet music 1, text</bdi> (<bdi>test</bdi> split)",
+        "<bdi>Sheet music 2, text</bdi> (<bdi>test</bdi> split), data <bdi>1f0c9be2a4d7</bdi>",
+        "<bdi>Sheet music 2, text</bdi> (<bdi>test</bdi> split), data <bdi>77e1c4d20b93</bdi>",
+        "<bdi>Sheet music 2, text, fresh draw</bdi> (<bdi>test</bdi> split)",
+    ]
+
+
+def test_plain_rows_that_only_the_seed_tells_apart_say_it() -> None:
+    record = small_board()
+    one = next(one for one in record["entries"] if one["key"] == "model-4-1")
+    record["entries"].append({**one, "key": "again", "seed": 1})
+    assert re.findall(r"<bdi>seed (\d)</bdi>", plain_of(record)) == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b"])
+def test_a_plain_row_without_a_name_says_so(name: str) -> None:
+    record = small_board()
+    record["entries"][0]["name"] = name
+    assert '<th scope="row"><bdi>(no name)</bdi></th>' in plain_of(record)
 
 
 def test_a_run_without_a_single_reply_has_a_dash() -> None:
