@@ -22,7 +22,6 @@ from leaderboards.records import PAGES, PERFECT, RANDOM, RECORDS, Source
 
 MODEL = "model"
 READERS = {"perfect": "perfect reader", "random": "random reader"}
-NO_NAME = "(no name)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def run_entry(source: Source, reference: Record, place: int) -> Entry:
     return Entry(
         key=source.key,
         test=place,
-        name=READERS.get(kind) or config.model.removesuffix(" (scripted)") or NO_NAME,
+        name=READERS.get(kind) or config.model.removesuffix(" (scripted)"),
         kind=kind,
         method=method_of(config) if kind in (MODEL, "blind") else "",
         rung=rung_of(config) if kind in (MODEL, "blind") else "",

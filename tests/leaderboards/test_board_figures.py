@@ -280,10 +280,6 @@ def test_an_aborted_longer_run_takes_the_rank_from_nobody(write_run, tmp_path: P
     }  # fmt: skip
 
 
-def test_a_model_without_a_name_can_be_named(write_run, tmp_path: Path) -> None:
-    assert models(board_of(write_run(tmp_path / "a", ""))) == ["(no name)"]
-
-
 def test_one_test_has_no_overall_board(write_run, tmp_path: Path) -> None:
     board = board_of(write_run(tmp_path / "a", "m"))
     assert board.overall == () and board.overall_tests == ()
