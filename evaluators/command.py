@@ -118,6 +118,8 @@ def evaluate(
     source, folder = Path(data), Path(out)
     if limit is not None and limit < 1:
         raise InputError(f"--limit is at least 1, not {limit}")
+    if max_tokens < 1:
+        raise InputError(f"--max-tokens is at least 1, not {max_tokens}")
     if bool(prompting.shots) != (shots_data is not None):
         raise InputError("--shots and --shots-data go together")
     for measure in reporting.measures:

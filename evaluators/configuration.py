@@ -136,7 +136,7 @@ def check_config(config: RunConfig) -> None:
         raise InputError(f"--top-p is above 0 and at most 1, not {config.top_p}")
     counts = (
         ("samples a problem (-n) are", config.samples, 1),
-        ("--max-tokens is", config.max_tokens, 1),
+        ("--max-tokens is", config.max_tokens, 0),  # 0 where nothing was generated
         ("--limit is", config.limit, 0),
         ("--shots is", prompting.shots, 0),
         ("--thinking-budget is", config.thinking_budget, 0),

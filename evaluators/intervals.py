@@ -26,6 +26,9 @@ from statistics import NormalDist
 
 CONFIDENCE = 0.95
 
+Group = tuple[Sequence[float], Sequence[Hashable]]
+"""Values and their clusters, of the same length, at least 1."""
+
 
 def wilson(mean: float, size: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's score interval for ``mean`` over ``size`` independent samples.
@@ -54,22 +57,29 @@ def effective_size(
     ``values`` and ``clusters`` have the same length, at least 1. The result is above 0 and
     at most the number of values.
     """
-    sums: dict[Hashable, float] = {}
-    sizes: dict[Hashable, int] = {}
-    for value, cluster in zip(values, clusters, strict=True):
-        sums[cluster] = sums.get(cluster, 0.0) + value
-        sizes[cluster] = sizes.get(cluster, 0) + 1
-    total, count = len(values), len(sums)
-    if total == count or count == 1:
-        return float(count)
-    mean = math.fsum(values) / total
-    spread = mean * (1 - mean)
-    if spread <= 0:
-        return float(count)
-    variance = math.fsum((sums[c] - sizes[c] * mean) ** 2 for c in sums) / total**2
-    variance *= count / (count - 1)
-    independent = total if variance * total <= spread else spread / variance
-    return independent * _quantile_ratio(count - 1, confidence) ** 2
+    return _size_of_means([(values, clusters)], math.fsum(values) / len(values), confidence)
+
+
+def _size_of_means(groups: Sequence[Group], mean: float, confidence: float) -> float:
+    """The same of the mean of several groups' means, which is ``mean``."""
+    count = len(groups)
+    residuals: dict[Hashable, float] = {}
+    apart = 0.0
+    for values, clusters in groups:
+        own = math.fsum(values) / len(values)
+        for value, cluster in zip(values, clusters, strict=True):
+            share = (value - own) / (count * len(values))
+            residuals[cluster] = residuals.get(cluster, 0.0) + share
+        apart += 1 / len(set(clusters))
+    found, spread = len(residuals), mean * (1 - mean)
+    if found == 1 or spread <= 0:
+        return min(count**2 / apart, found)
+    independent = count**2 / math.fsum(1 / len(values) for values, _ in groups)
+    if count == 1 and found == independent:
+        return independent
+    variance = math.fsum(part**2 for part in residuals.values()) * found / (found - 1)
+    size = independent if variance * independent <= spread else spread / variance
+    return size * _quantile_ratio(found - 1, confidence) ** 2
 
 
 @lru_cache(maxsize=1024)
@@ -82,36 +92,19 @@ def _quantile_ratio(freedom: int, confidence: float) -> float:
 
 
 def interval_of_means(
-    groups: Sequence[tuple[Sequence[float], Sequence[Hashable]]], confidence: float = CONFIDENCE
+    groups: Sequence[Group], confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """The interval for the mean of several groups' means, each weighing the same.
 
     A group is its values and their clusters, which may be those of other groups, too. It is
     Wilson's at the number of samples that would have the variance of the clusters' weighted
     residuals, each from the mean of its group; at most as if all values were independent and
-    spread alike, so that a group of few values that are all alike does not count as sure. Of one
-    group it is ``clustered_interval``.
+    spread as they are together, so that a few values of one group that are all alike do not count
+    as sure. Of one group it is ``clustered_interval``.
     """
-    count = len(groups)
     means = [math.fsum(values) / len(values) for values, _ in groups]
-    mean = min(1.0, max(0.0, math.fsum(means) / count))
-    independent = count**2 / math.fsum(1 / len(values) for values, _ in groups)
-    residuals: dict[Hashable, float] = {}
-    apart = 0.0
-    for (values, clusters), own in zip(groups, means, strict=True):
-        for value, cluster in zip(values, clusters, strict=True):
-            share = (value - own) / (count * len(values))
-            residuals[cluster] = residuals.get(cluster, 0.0) + share
-        apart += 1 / len(set(clusters))
-    found = len(residuals)
-    spread = mean * (1 - mean)
-    if found == sum(len(values) for values, _ in groups):
-        return wilson(mean, independent, confidence)
-    if found == 1 or spread <= 0:
-        return wilson(mean, min(count**2 / apart, found), confidence)
-    variance = math.fsum(part**2 for part in residuals.values()) * found / (found - 1)
-    size = independent if variance * independent <= spread else spread / variance
-    return wilson(mean, size * _quantile_ratio(found - 1, confidence) ** 2, confidence)
+    mean = min(1.0, max(0.0, math.fsum(means) / len(means)))
+    return wilson(mean, _size_of_means(groups, mean, confidence), confidence)
 
 
 def clustered_interval(

@@ -10,7 +10,7 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from evaluators.placing import Place, place_of
 from evaluators.questions import Question, read_data, read_questions
 from evaluators.run_directory import Data, RunConfig
 from leaderboards.digests import prompts_digest, questions_digest
-from leaderboards.earned import unearned
+from leaderboards.earned import Table, tables_of, unearned
 from leaderboards.record import Record, numbered
 
 
@@ -30,13 +30,14 @@ class _Derived:
     """What a record of a run on ``problems``, which are in the order of their ids, has to have."""
 
     problems: tuple[Place, ...]
+    tables: Mapping[str, Table]
     questions: str
     prompts: str
     clusters: tuple[int, ...]
 
 
 class Benchmark:
-    """A dataset, and the digests that runs on it have to have.
+    """A dataset, and what it says of the digests and figures of runs on it.
 
     Raises
     ------
@@ -77,7 +78,7 @@ class Benchmark:
             return "its problems, keys or slices are not those of the dataset"
         if not config.prompting.shots and digests.prompts != derived.prompts:
             return "its prompts are not those of the dataset"
-        figure = unearned(record, derived.problems)
+        figure = unearned(record, derived.problems, derived.tables)
         return None if figure is None else f"its scores do not earn what it states of {figure}"
 
     def _derived_for(self, config: RunConfig) -> _Derived:
@@ -146,4 +147,10 @@ def _derive(questions: Iterable[Question]) -> _Derived:
         prompts.append((question.problem.id, question.digest))
     asked.sort(key=lambda one: one.problem)
     clusters = numbered(one.cluster for one in asked)
-    return _Derived(tuple(asked), questions_digest(asked), prompts_digest(prompts), clusters)
+    return _Derived(
+        problems=tuple(asked),
+        tables=tables_of(asked),
+        questions=questions_digest(asked),
+        prompts=prompts_digest(prompts),
+        clusters=clusters,
+    )

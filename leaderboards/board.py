@@ -174,6 +174,12 @@ def _best_first(entry: Entry) -> tuple[float, str, str]:
     return (value, entry.name, entry.key)
 
 
+def _standing(record: Record) -> Standing:
+    """Of a whole run, which lacks no score."""
+    scores = [score for score in record.scores if score is not None]
+    return Standing(math.fsum(scores) / len(scores), scores, record.clusters)
+
+
 def _fullness(record: Record) -> tuple[bool, int]:
     return (record.metrics.complete, scored_problems(record))
 
@@ -181,10 +187,7 @@ def _fullness(record: Record) -> tuple[bool, int]:
 def _ranked(rows: Sequence[Entry], records: Mapping[str, Record]) -> list[Entry]:
     """The rows, with the ranks of those that have one."""
     contest = sorted((e for e in rows if e.kind == MODEL and not e.partial), key=_best_first)
-    standings = [
-        Standing([s for s in records[e.key].scores if s is not None], records[e.key].clusters)
-        for e in contest
-    ]
+    standings = [_standing(records[entry.key]) for entry in contest]
     found = {e.key: rank for e, rank in zip(contest, ranks(standings), strict=True)}
     return [
         entry

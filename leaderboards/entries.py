@@ -106,7 +106,7 @@ def run_entry(source: Source, reference: Record, place: int) -> Entry:
         settings=settings_of(record),
         samples=None if source.report is None else f"{PAGES}/{source.key}.html",
         record=f"{RECORDS}/{source.key}.json",
-        partial=kind == MODEL and not (same and metrics.complete),
+        partial=not (same and metrics.complete),
     )
 
 

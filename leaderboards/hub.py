@@ -111,9 +111,9 @@ def publish(plan: Plan, progress: Update = lambda done, total, detail="": None) 
     """Do what ``plan`` says: create the repository if it does, send the large files, and make one
     commit (or one pull request); nothing where there is nothing to change.
 
-    Where somebody committed in between, the plan is made anew and tried again; so it is where the
-    Hub did not answer, unless the repository turns out to hold everything. ``progress`` is told
-    of bytes.
+    Where somebody committed in between, the plan is made anew and tried again (unless the files
+    were made of what was there, ``Publication.base``); so it is where the Hub did not answer, and
+    the repository does not turn out to hold everything. ``progress`` is told of bytes.
 
     Raises
     ------

@@ -8,8 +8,9 @@ Conventions
 * The mean is over the tests, each weighing the same whatever its size; without one of them
   there is none. Its interval is ``intervals.interval_of_means``.
 * Models that have a mean are ranked by it as within a test (``ranks``), by a paired test over the
-  problems of all tests, each of which counts one over the problems of its own.
-* What is shown of one problem in two modalities is one cluster: clusters are those of their data.
+  problems of all tests, each of which counts one over the problems of its own (``weights_of``).
+* What is shown of one problem in two modalities is one cluster. Where that cannot be told there is
+  no interval, and no rank.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from evaluators.intervals import interval_of_means
 from leaderboards.entries import MODEL, Entry, Figure
 from leaderboards.ranks import Above, Standing, ranks
 from leaderboards.record import Record
+
+LARGEST_WEIGHT = 64
+"""Above it weights are rounded."""
+SMALLEST_WEIGHT = 16
+"""That of the largest test, where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,13 @@ def _mean(whole: Sequence[Entry], records: Mapping[str, Record]) -> Figure:
     value = math.fsum(e.accuracy.value for e in whole if e.accuracy is not None) / len(whole)
     problems = sum(entry.problems for entry in whole)
     groups = _groups(whole, records)
-    low, high = (None, None) if groups is None else interval_of_means(groups)
+    if groups is None:
+        return Figure(value, None, None, problems)
+    # An interval knows of a cluster's sum and size alone: the mean as often as there are samples.
+    times = [records[entry.key].config.samples for entry in whole]
+    low, high = interval_of_means(
+        [(scores * n, clusters * n) for (scores, clusters), n in zip(groups, times, strict=True)]
+    )
     return Figure(value, low, high, problems)
 
 
@@ -77,14 +89,21 @@ _Group = tuple[list[float], list[Hashable]]
 
 
 def _groups(whole: Sequence[Entry], records: Mapping[str, Record]) -> list[_Group] | None:
-    """A group for each test; None where a row is no run, or lacks the score of a problem."""
+    """A group for each test; None where clusters cannot be told.
+
+    So it is of a row that is no run, or lacks the score of a problem; and of runs of one dataset
+    on other problems of it (``--limit``), since a record numbers the clusters of those it asked.
+    """
     groups: list[_Group] = []
+    asked: dict[str, str] = {}
     for entry in whole:
         record = records.get(entry.key)
         if record is None or None in record.scores:
             return None
-        problems = record.digests.problems
-        clusters: list[Hashable] = [(problems, cluster) for cluster in record.clusters]
+        questions = record.digests.questions
+        if asked.setdefault(record.config.data.digest, questions) != questions:
+            return None
+        clusters: list[Hashable] = [(questions, cluster) for cluster in record.clusters]
         groups.append(([score for score in record.scores if score is not None], clusters))
     return groups
 
@@ -98,7 +117,7 @@ def _ranked(
             whole = [entries[entry] for entry in row.entries if entry is not None]
             groups = _groups(whole, records)
             if groups is not None:
-                standings[place] = _standing(groups)
+                standings[place] = _standing(row.mean.value, groups)
     found = dict(zip(standings, ranks(list(standings.values())), strict=True))
     return tuple(
         replace(row, rank=found[i].rank, tied=found[i].tied, above=found[i].above)
@@ -108,14 +127,30 @@ def _ranked(
     )
 
 
-def _standing(groups: Sequence[_Group]) -> Standing:
-    """The problems of all tests together, those of a test with a whole number as weight."""
-    common = math.lcm(*(len(scores) for scores, _ in groups))
+def _standing(mean: float, groups: Sequence[_Group]) -> Standing:
+    """The problems of all tests together, with the weights of their tests."""
+    weights = weights_of([len(scores) for scores, _ in groups])
     return Standing(
+        mean=mean,
         scores=[score for scores, _ in groups for score in scores],
         clusters=[cluster for _, clusters in groups for cluster in clusters],
-        weights=[common // len(scores) for scores, _ in groups for _ in scores],
+        weights=[n for n, (scores, _) in zip(weights, groups, strict=True) for _ in scores],
     )
+
+
+def weights_of(sizes: Sequence[int]) -> list[int]:
+    """Whole numbers in inverse proportion to the sizes of tests, small enough to count by.
+
+    Where sizes have little in common they are rounded, by 3 % at most: a sign-flip test holds
+    whatever the weights, and the exact one counts every sum that there can be.
+    """
+    common = math.lcm(*sizes)
+    weights = [common // size for size in sizes]
+    if max(weights) > LARGEST_WEIGHT:
+        largest = max(sizes)
+        weights = [round(SMALLEST_WEIGHT * largest / size) for size in sizes]
+    unit = math.gcd(*weights)
+    return [weight // unit for weight in weights]
 
 
 def _best_first(row: Overall) -> tuple[float, str, str, str, str]:

@@ -13,7 +13,6 @@ Conventions
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from operator import mul
@@ -23,11 +22,12 @@ from evaluators.paired import ALPHA, Pair, holm, paired_test
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The scores of one run, by problem: ``scores`` and ``clusters`` have the same length.
+    """One run: its ``mean``, and by problem ``scores`` and ``clusters``, of the same length.
 
-    ``weights``, if there are any, are what each problem counts, whole numbers above 0.
+    ``weights``, if there are any, are whole numbers above 0: what each problem counts in the test.
     """
 
+    mean: float
     scores: Sequence[float]
     clusters: Sequence[Hashable]
     weights: Sequence[int] = ()
@@ -36,12 +36,6 @@ class Standing:
     def weighed(self) -> Sequence[float]:
         """The scores times their weights."""
         return list(map(mul, self.scores, self.weights)) if self.weights else self.scores
-
-    @property
-    def mean(self) -> float:
-        """The mean score by the weights."""
-        weights = self.weights or [1] * len(self.scores)
-        return math.fsum(map(mul, self.scores, weights)) / sum(weights)
 
 
 @dataclass(frozen=True, slots=True)

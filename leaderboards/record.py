@@ -170,7 +170,7 @@ def parse_record(text: str, name: str) -> Record:
     from pydantic import ValidationError
 
     try:
-        plain = json.loads(text, parse_float=_finite, parse_constant=_finite, parse_int=_count)
+        plain = json.loads(text, parse_float=_finite, parse_constant=_finite)
         version = plain["schema_version"]
     except DAMAGED:
         raise InputError(f"{name} is not the record of a run") from None
@@ -194,13 +194,6 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number")
     return value
-
-
-def _count(text: str) -> int:
-    """A whole number; no count of a record has as many digits."""
-    if len(text) > 20:
-        raise ValueError("a number is impossibly large")
-    return int(text)
 
 
 def check_record(record: Record, name: str) -> None:
@@ -261,6 +254,8 @@ def _faults(record: Record) -> Iterator[str]:
     ):
         yield "its twins are impossible"
     overall = metrics.overall
+    if config.samples == 1 and scored.count(1.0) != overall.outcomes[Outcome.CORRECT.value]:
+        yield "its right replies are not as many as its scores of 1"
     if config.samples == 1 and len(scored) == len(record.scores) > 0:
         low, high = clustered_interval(scored, record.clusters)
         told = (overall.low, overall.high)
@@ -283,6 +278,10 @@ def _faults(record: Record) -> Iterator[str]:
             sum(part.samples for part in table.values()) != overall.samples
             or sum(part.scored for part in table.values()) != overall.scored
             or abs(math.fsum(map(_right, table.values())) - _right(overall)) > 1e-6
+            or any(
+                sum(part.outcomes[name] for part in table.values()) != count
+                for name, count in overall.outcomes.items()
+            )
         ):
             yield "its slices do not add up to its whole"
 
@@ -313,3 +312,5 @@ def _slice_faults(name: str, part: Slice) -> Iterator[str]:
         yield f"{name}: the outcomes are others than there are"
     if any(n < 0 for n in part.outcomes.values()) or sum(part.outcomes.values()) != part.samples:
         yield f"{name}: the outcomes are not those of its samples"
+    elif part.outcomes[Outcome.ERROR.value] != part.samples - part.scored:
+        yield f"{name}: its errors are not its samples without a score"

@@ -98,5 +98,8 @@ def read_source(place: Path) -> Source:
 
 
 def _source(place: Path, record: Record, report: Path | None) -> Source:
-    text = record_json(record)
+    try:
+        text = record_json(record)
+    except DAMAGED as error:
+        raise InputError(f"{place} is damaged: {error}") from None
     return Source(str(place), record_key(record, text), record, text, report)

@@ -81,7 +81,16 @@ def submit(run: Path, data: Path, out: Path, shots_data: Path | None = None) -> 
 
 
 def packed(folder: Path) -> bytes:
-    """The submission of a run directory that has one journal; the same run, the same bytes."""
+    """The submission of a run directory that has one journal; the same run, the same bytes.
+
+    Raises
+    ------
+    InputError
+        It is larger than whoever is to take it in takes.
+    """
+    size = sum((folder / name).stat().st_size for name in (CONFIG, SAMPLES))
+    if size > MOST_BYTES:
+        raise InputError(f"the run is too large to be handed in: {size:,} bytes of {MOST_BYTES:,}")
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in (CONFIG, SAMPLES):

@@ -12,6 +12,7 @@ from evaluators.run_directory import read_run
 from leaderboards.blind import Blind
 from leaderboards.board import Board, make_board
 from leaderboards.entries import Entry, Figure
+from leaderboards.overall import weights_of
 from leaderboards.records import read_sources
 
 
@@ -267,6 +268,49 @@ def test_one_picture_and_its_text_are_one_cluster(write_run, tmp_path: Path) -> 
     assert row.mean.value == text.accuracy.value
     assert row.mean.low == pytest.approx(text.accuracy.low, abs=2e-3)
     assert row.mean.high == pytest.approx(text.accuracy.high, abs=2e-3)
+
+
+def test_several_samples_make_the_mean_as_sure_as_its_tests_are(write_run, tmp_path: Path) -> None:
+    board = board_of(
+        *(write_run(tmp_path / f"t{place}", "m", samples=8, skill=0.5, digest=f"d{place}",
+                    suite=f"suite_{place}", seed=7)
+          for place in range(2))
+    )  # fmt: skip
+    (row,) = (row for row in board.overall if row.kind == "model")
+    alone = [board.entries[i].accuracy for i in row.entries if i is not None]
+    widths = [figure.high - figure.low for figure in (row.mean, *alone)]  # type: ignore[union-attr, operator]
+    # Two tests that share no cluster are surer than either.
+    assert widths[0] < 0.8 * min(widths[1:])
+
+
+def test_clusters_that_cannot_be_told_make_no_interval_and_no_rank(
+    write_run, tmp_path: Path
+) -> None:
+    board = board_of(
+        write_run(tmp_path / "t", "m", skill=0.5),
+        write_run(tmp_path / "i", "m", skill=0.5, modality="image", asked=100),
+    )
+    (row,) = (row for row in board.overall if row.kind == "model")
+    assert row.mean is not None and (row.mean.low, row.mean.high, row.rank) == (None, None, None)
+
+
+def test_a_baseline_over_a_few_problems_has_no_mean(write_run, tmp_path: Path) -> None:
+    board = board_of(
+        *(write_run(tmp_path / f"{modality}-{name}", name, modality=modality, engine=engine,
+                    asked=10 if engine != "vllm" and modality == "text" else None)
+          for modality in ("text", "image")
+          for name, engine in (("random", "scripted:random"), ("m", "vllm")))
+    )  # fmt: skip
+    means = {row.name: row.mean for row in board.overall}
+    assert means["random reader"] is None and means["m"] is not None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "weights"),
+    [((720, 720), [1, 1]), ((200, 120), [3, 5]), ((1319, 1172), [8, 9]), ((5000, 50), [1, 100])],
+)
+def test_weights_are_small_whole_numbers(sizes: tuple[int, ...], weights: list[int]) -> None:
+    assert weights_of(sizes) == weights
 
 
 def test_an_aborted_longer_run_takes_the_rank_from_nobody(write_run, tmp_path: Path) -> None:

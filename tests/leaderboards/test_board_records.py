@@ -77,6 +77,22 @@ def test_what_is_no_audit_is_one_line(tmp_path: Path, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_run_that_only_compared_likelihoods_is_taken(write_run, tmp_path: Path) -> None:
+    # As lm_eval's tasks of multiple choice are: no token was generated.
+    (source,) = read_sources([write_run(tmp_path / "run", max_tokens=0)])
+    assert source.record.config.max_tokens == 0
+
+
+def test_a_number_that_no_float_holds_is_one_line(write_run, tmp_path: Path) -> None:
+    (source,) = read_sources([write_run(tmp_path / "run")])
+    record = json.loads(source.text)
+    record["metrics"]["seconds"]["wall"] = 10**400
+    (tmp_path / "large.json").write_text(json.dumps(record), "utf-8")
+    with pytest.raises(InputError, match=r"large\.json") as caught:
+        read_sources([tmp_path / "large.json"])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_run_given_twice_under_two_names_is_refused(write_run, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (tmp_path / "link").symlink_to(run)

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from benchgen.cli import run as run_command
+from benchgen.errors import InputError
 from benchgen.problem import Response
 from evaluators.command import evaluate
 from evaluators.engine import Request
 from evaluators.engines.scripted import ScriptedEngine
 from evaluators.run_directory import Metrics, Slice, Twins
 from leaderboards.benchmark import Benchmark
-from leaderboards.record import Record
+from leaderboards.record import Record, check_record
 from leaderboards.records import read_source
 
 
@@ -70,6 +71,7 @@ FORGED: list[Forged] = [
     lambda m: {"twins": replace(twins_of(m), groups=999)},
     lambda m: {"twins": replace(twins_of(m), low=0.0, high=1.0)},
     lambda m: {"twins": None},
+    lambda m: {"overall": replace(m.overall, scored=m.overall.scored - 1)},
 ]
 
 
@@ -84,11 +86,67 @@ def test_a_forged_figure_is_refused(data: Path, record: Record, forged: Forged) 
     assert reason is not None and "do not earn" in reason
 
 
+FORGED_SEVERAL: list[Forged] = [
+    lambda m: {"overall": replace(m.overall, low=m.overall.accuracy, high=m.overall.accuracy)},
+    lambda m: {"overall": replace(m.overall, chance=0.1)},
+    lambda m: {"twins": replace(twins_of(m), rate=1.0)},
+    lambda m: {"twins": replace(twins_of(m), groups=3, all_right=3, rate=1.0)},
+    lambda m: {"twins": replace(twins_of(m), chance=-1.0)},
+]
+
+
+@pytest.mark.parametrize("forged", FORGED_SEVERAL, ids=range(len(FORGED_SEVERAL)))
+def test_a_forged_figure_of_several_samples_is_refused(
+    data: Path, several: Record, forged: Forged
+) -> None:
+    reason = refusal(data, several, **forged(several.metrics))
+    assert reason is not None and "do not earn" in reason
+
+
+@pytest.fixture(scope="module")
+def several(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    folder = tmp_path_factory.mktemp("runs") / "several"
+    evaluate(data, folder, engine="scripted:random", samples=3, temperature=0.5, seed=5)
+    return read_source(folder).record
+
+
+def test_one_failed_problem_lets_no_forged_figure_through(data: Path, tmp_path: Path) -> None:
+    evaluate(data, tmp_path / "run", engine=ScriptedEngine("reader", reader))
+    record = read_source(tmp_path / "run").record
+    assert None in record.scores and Benchmark(data).refusal(record) is None
+    forged: list[dict[str, object]] = [
+        {"twins": replace(twins_of(record.metrics), groups=9)},
+        {"overall": replace(record.metrics.overall, high=1.0)},
+    ]
+    for changes in forged:
+        reason = refusal(data, record, **changes)
+        assert reason is not None and "do not earn" in reason
+
+
+def test_outcomes_are_held_against_the_scores(record: Record) -> None:
+    whole = record.metrics.overall
+    outcomes = {**dict.fromkeys(whole.outcomes, 0), "correct": whole.samples}
+    for metrics, line in (
+        (replace(record.metrics, overall=replace(whole, outcomes=outcomes)),
+         "right replies are not as many"),
+        (replace(record.metrics, by_level={
+            name: replace(part, outcomes={**outcomes, "correct": part.samples})
+            for name, part in record.metrics.by_level.items()}), "do not add up"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=line):
+            check_record(replace(record, metrics=metrics), "it")
+    hidden = {**whole.outcomes, "error": 1, "wrong": whole.outcomes["wrong"] - 1}
+    with pytest.raises(InputError, match="errors are not its samples without a score"):
+        metrics = replace(record.metrics, overall=replace(whole, outcomes=hidden))
+        check_record(replace(record, metrics=metrics), "it")
+
+
 def reader(request: Request) -> str | Response:
     """No reply to some, no answer to some, and else the first option."""
-    if request.id.endswith("0"):
+    problem = request.id.partition("#")[0]
+    if problem.endswith("0"):
         return Response(id=request.id, text="", finish_reason="error", error="engine died")
-    return "" if request.id.endswith("1") else "Answer: A"
+    return "" if problem.endswith("1") else "Answer: A"
 
 
 @pytest.mark.parametrize("asked", [{"samples": 3}, {"limit": 13}, {}], ids=str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,15 @@ from leaderboards.ranks import Standing, ranks
 
 
 def standing(right: int, of: int = 200) -> Standing:
-    return Standing([float(i < right) for i in range(of)], list(range(of)))
+    return stand([float(i < right) for i in range(of)], range(of))
+
+
+def stand(
+    scores: Sequence[float], clusters: Sequence[int], weights: Sequence[int] = ()
+) -> Standing:
+    whole = weights or [1] * len(scores)
+    mean = sum(s * w for s, w in zip(scores, whole, strict=True)) / sum(whole)
+    return Standing(mean, scores, clusters, weights)
 
 
 def test_the_first_of_one_is_first() -> None:
@@ -53,10 +62,10 @@ def test_the_p_value_is_that_of_the_comparison_after_holm() -> None:
 def test_weights_are_how_often_a_problem_counts() -> None:
     upper, lower = [1.0, 1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0, 0.0]
     weights = [2, 1, 1, 3, 1]
-    weighed = ranks([Standing(row, range(5), weights) for row in (upper, lower)])
+    weighed = ranks([stand(row, range(5), weights) for row in (upper, lower)])
     # The same as so many problems in one cluster each.
     places = [i for i, weight in enumerate(weights) for _ in range(weight)]
-    repeated = ranks([Standing([row[i] for i in places], places) for row in (upper, lower)])
+    repeated = ranks([stand([row[i] for i in places], places) for row in (upper, lower)])
     assert weighed == repeated
     assert weighed[1].above is not None and weighed[1].above.effect == -1 / 8
 
@@ -68,7 +77,7 @@ def test_without_holms_correction_chance_would_make_ranks() -> None:
         rng = random.Random(seed)
         rows = [[float(rng.random() < 0.5) for _ in range(120)] for _ in range(40)]
         rows.sort(key=sum, reverse=True)
-        found = ranks([Standing(row, list(range(120))) for row in rows])
+        found = ranks([stand(row, range(120)) for row in rows])
         worse += any(rank.rank > 1 for rank in found)
     assert worse <= 1
 

@@ -323,8 +323,10 @@ def test_a_file_with_other_members_is_refused_and_unpacks_none(
 def test_a_file_that_would_fill_the_disk_is_refused_unread(
     run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboards.submission.MOST_BYTES", 100)
     file = submit(run, data, tmp_path / "good.zip")
+    monkeypatch.setattr("leaderboards.submission.MOST_BYTES", 100)
+    with pytest.raises(InputError, match="too large to be handed in"):
+        submit(run, data, tmp_path / "another.zip")
     with pytest.raises(InputError, match="unpacks to more than 100 bytes"):
         submit(file, data, tmp_path / "board")
 
