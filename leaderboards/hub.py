@@ -238,28 +238,28 @@ def _proposal(api: Any, plan: Plan) -> str | None:
 def _created(api: Any, plan: Plan) -> Plan:
     """Make the repository; the plan with its first commit as head.
 
-    Where it may be somebody else's work, the plan is made anew.
+    Where it may be somebody else's, since no answer came, the plan is made anew of what it holds.
     """
-    publication, ours = plan.publication, False
-    created = False
+    publication = plan.publication
     repo, kind = publication.repo, publication.kind
     sdk = {"space_sdk": "static"} if kind == "space" else {}
+    creates = answered = False
     for wait in (*WAITS, None):
         try:
             ask(repo, partial(api.create_repo, repo, repo_type=kind, **sdk))
-            ours = created = True
+            creates = answered = True
             break
         except Taken:
             break
         except NoAnswer as error:
             if wait is None:
                 raise
-            ours = True
+            creates = True
             pause(wait, error)
     fresh = _compared(api, publication, plan.digests, plan.create_pr)
-    if created and set(fresh.paths("changed", "unchanged", "deleted")) <= OF_THE_HUB:
+    if answered and set(fresh.paths("changed", "unchanged", "deleted")) <= OF_THE_HUB:
         return replace(plan, head=fresh.head)
-    return replace(fresh, creates=ours)
+    return replace(fresh, creates=creates)
 
 
 def _sent(api: Any, plan: Plan, progress: Update) -> list[Any]:
