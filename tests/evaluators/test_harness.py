@@ -441,5 +441,5 @@ def test_a_finished_run_is_not_lost_when_its_folder_has_been_taken(tmp_path: Pat
     (folder / "taken").touch()
     with pytest.raises(InputError, match="the run lies in "):
         write_run(folder, config, [], [])
-    (kept,) = tmp_path.glob("run.*.tmp")
+    (kept,) = tmp_path.glob(".run.*.tmp")
     assert (kept / "config.toml").is_file() and (kept / "metrics.json").is_file()
